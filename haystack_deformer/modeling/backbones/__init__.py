@@ -1,0 +1,25 @@
+"""One small file for each family of transformers."""
+
+from __future__ import annotations
+
+from haystack_deformer.modeling.backbones.base import Backbone, Block, TokenContext
+from haystack_deformer.modeling.backbones.bert import BertBackbone
+
+_FAMILIES: tuple[type[Backbone], ...] = (BertBackbone,)
+BACKBONES: dict[str, type[Backbone]] = {name: family for family in _FAMILIES for name in family.model_types}
+
+
+def backbone_class(model_type: str) -> type[Backbone]:
+    """
+    The class that drives a family.
+
+    :param model_type: `config.model_type` of a checkpoint.
+    :raises ValueError: for a family that is not known here; names the known ones.
+    """
+    if model_type not in BACKBONES:
+        msg = f"Models of type {model_type!r} cannot be decomposed yet. Known types: {', '.join(sorted(BACKBONES))}."
+        raise ValueError(msg)
+    return BACKBONES[model_type]
+
+
+__all__ = ["BACKBONES", "Backbone", "BertBackbone", "Block", "TokenContext", "backbone_class"]

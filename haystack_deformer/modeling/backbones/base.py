@@ -1,0 +1,139 @@
+"""What a family of transformers has to say of itself to be decomposed."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
+
+from haystack_deformer.modeling.config import InputLayout
+
+
+class Block(Enum):
+    """The two blocks that the layers below the cut see apart."""
+
+    QUESTION = 0
+    PASSAGE = 1
+
+
+@dataclass(frozen=True)
+class TokenContext:
+    """
+    What layers know of a sequence beside its states.
+
+    :param attention: bool, (batch, 1, 1 or length, length): which tokens each token may attend to. None: all.
+    :param positions: int64, (1 or batch, length): each token's position, restarting at every block below the cut and
+        counted through both above it. Families with absolute positions read it in `embed` alone.
+    :param segments: int64, (1 or batch, length): 0 for the question's tokens, 1 for the passage's. Families with
+        relative segment encodings read it in every layer.
+    """
+
+    attention: Tensor | None
+    positions: Tensor
+    segments: Tensor
+
+
+class Backbone(ABC):
+    """
+    Drives the modules of an upstream question-answering model layer by layer; owns no weights.
+
+    :param model: transformers' question-answering model of this family.
+    """
+
+    model_types: ClassVar[tuple[str, ...]]
+    """`config.model_type` of the checkpoints that this class drives."""
+
+    passage_first: ClassVar[bool] = False
+    """Whether the passage stands before the question above the cut, as in XLNet."""
+
+    null_first: ClassVar[bool] = True
+    """Whether the token whose logits stand for "no answer" opens the question's block or closes it."""
+
+    fingerprint_fields: ClassVar[tuple[str, ...]]
+    """Fields of the upstream config that change the states without changing the weights."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        self.model = model
+        self.check(model.config)
+
+    @classmethod
+    def check(cls, config: PretrainedConfig) -> None:
+        """
+        Refuse a variant of the family that cannot be decomposed.
+
+        :raises ValueError: names the field of the config and what it must be.
+        """
+        return  # most families have no such variant
+
+    @staticmethod
+    @abstractmethod
+    def layout(tokenizer: PreTrainedTokenizerFast) -> InputLayout:
+        """The special tokens of the two blocks."""
+
+    @property
+    @abstractmethod
+    def layers(self) -> nn.ModuleList:
+        """The transformer's layers, from the bottom."""
+
+    @property
+    @abstractmethod
+    def embeddings(self) -> nn.Module:
+        """Everything below the first layer."""
+
+    @property
+    @abstractmethod
+    def head(self) -> nn.Module:
+        """What maps the last states to the logits of start and end."""
+
+    @property
+    def max_block_length(self) -> int | None:
+        """Tokens of the longest block that has positions; None where positions have no end."""
+        return None
+
+    @property
+    def hidden_size(self) -> int:
+        """Width of the states."""
+        return int(self.model.config.hidden_size)
+
+    @abstractmethod
+    def embed(self, input_ids: Tensor, block: Block) -> Tensor:
+        """
+        The states that enter the first layer.
+
+        :param input_ids: int64, (batch, length), of one block; positions count from its first token.
+        :param block: which block it is.
+        :return: (batch, length, hidden_size).
+        """
+
+    @abstractmethod
+    def run_layers(self, states: Tensor, start: int, stop: int, context: TokenContext) -> Tensor:
+        """
+        Run layers start + 1 to stop, that is `layers[start:stop]`.
+
+        :param states: (batch, length, hidden_size).
+        :return: the same shape.
+        """
+
+    @abstractmethod
+    def span_logits(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        """
+        The logits of a span's start and end.
+
+        :param states: (batch, length, hidden_size), after the last layer.
+        :return: two of (batch, length).
+        """
+
+    def lower_modules(self, lower_layers: int) -> Iterator[tuple[str, nn.Module]]:
+        """The modules whose weights a passage's states depend on, named for the fingerprint."""
+        yield "embeddings", self.embeddings
+        for number, layer in enumerate(self.layers[:lower_layers]):
+            yield f"layer.{number}", layer
+
+    def fingerprint_config(self) -> dict[str, Any]:
+        """What of the upstream config a passage's states depend on."""
+        return {name: getattr(self.model.config, name, None) for name in self.fingerprint_fields}

@@ -1,0 +1,129 @@
+"""From a name or a folder to an upstream model, with an error that a user can act on where that fails."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import torch
+from transformers import AutoConfig, AutoModelForQuestionAnswering, PretrainedConfig, PreTrainedModel
+
+from haystack_deformer.modeling.backbones import backbone_class
+from haystack_deformer.modeling.config import DeFormerConfig
+
+logger = logging.getLogger(__name__)
+
+_SAFETENSORS = ("model.safetensors", "model.safetensors.index.json")
+_PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
+
+
+def resolve_config(
+    name_or_path: str | os.PathLike[str],
+    lower_layers: int | None = None,
+    *,
+    revision: str | None = None,
+    token: str | bool | None = None,
+) -> tuple[PretrainedConfig, DeFormerConfig]:
+    """
+    The upstream config of a checkpoint and the cut to make in it. Reads no weights.
+
+    :param name_or_path: a name on the model hub or a folder.
+    :param lower_layers: the cut k; None: the recorded one, else three quarters of the layers.
+    :param revision: branch, tag or commit on the model hub.
+    :param token: for a private model of the hub.
+    :raises ValueError: for a family that is not known or a cut that does not fit.
+    :raises OSError: where there is no config.
+    """
+    check_folder(name_or_path)
+    # the raw JSON first: AutoConfig meets a type that transformers does not know with a KeyError of its own
+    raw, _ = PretrainedConfig.get_config_dict(name_or_path, revision=revision, token=token)
+    backbone_class(str(raw.get("model_type")))
+    config = AutoConfig.from_pretrained(name_or_path, revision=revision, token=token)
+    recorded = DeFormerConfig.from_dict(config.deformer) if getattr(config, "deformer", None) else None
+    layers = int(config.num_hidden_layers)
+    if lower_layers is None and recorded is None:
+        lower_layers = layers * 3 // 4
+        logger.warning(
+            "%s records no cut: lower_layers=%d of %d is taken. Its weights were never trained for a cut, so answers "
+            "will be worse than the full model's; train it with `haystack-deformer train --model %s`.",
+            name_or_path,
+            lower_layers,
+            layers,
+            name_or_path,
+        )
+    if recorded is None:
+        return config, DeFormerConfig(lower_layers=lower_layers or 0)
+    if lower_layers is None or lower_layers == recorded.lower_layers:
+        return config, recorded
+    return config, DeFormerConfig.from_dict({**recorded.to_dict(), "lower_layers": lower_layers})
+
+
+def check_folder(name_or_path: str | os.PathLike[str]) -> None:
+    """
+    Say what is wrong with a local folder before transformers takes it for a name on the hub.
+
+    :raises OSError: where a path does not exist, is a file, or holds no weights as safetensors.
+    """
+    path = Path(name_or_path)
+    looks_like_path = path.is_absolute() or str(name_or_path).startswith((".", "~")) or path.exists()
+    if not looks_like_path:
+        return
+    if not path.is_dir():
+        msg = f"No model at {str(path)!r}: a folder with config.json, model.safetensors and a tokenizer is needed."
+        raise OSError(msg)
+    names = {entry.name for entry in path.iterdir()}
+    if "config.json" not in names:
+        msg = f"The folder {str(path)!r} has no config.json: it is not a model of transformers."
+        raise OSError(msg)
+    if names.isdisjoint(_SAFETENSORS):
+        if not names.isdisjoint(_PICKLES):
+            msg = (
+                f"The folder {str(path)!r} has weights as a pickle only, which is never loaded here. Convert them once "
+                "in an environment you trust: AutoModelForQuestionAnswering.from_pretrained(folder)"
+                ".save_pretrained(folder, safe_serialization=True)."
+            )
+            raise OSError(msg)
+        msg = f"The folder {str(path)!r} has no weights: model.safetensors is missing."
+        raise OSError(msg)
+
+
+def load_upstream(
+    name_or_path: str | os.PathLike[str],
+    config: PretrainedConfig,
+    *,
+    revision: str | None = None,
+    token: str | bool | None = None,
+) -> PreTrainedModel:
+    """
+    Load transformers' question-answering model in fp32.
+
+    :param name_or_path: a name on the model hub or a folder.
+    :param config: the upstream config.
+    :param revision: branch, tag or commit on the model hub.
+    :param token: for a private model of the hub.
+    :raises ValueError: where the weights below the head do not fit the config.
+    """
+    model, info = AutoModelForQuestionAnswering.from_pretrained(
+        name_or_path,
+        config=config,
+        revision=revision,
+        token=token,
+        use_safetensors=True,
+        torch_dtype=torch.float32,
+        output_loading_info=True,
+    )
+    missing = sorted(info["missing_keys"])
+    head = [name for name in missing if not name.startswith(f"{model.base_model_prefix}.")]
+    if len(missing) > len(head):
+        lost = [name for name in missing if name not in head]
+        msg = f"The weights of {str(name_or_path)!r} lack {len(lost)} tensors that its config asks for: {lost[:5]}."
+        raise ValueError(msg)
+    if head:
+        logger.warning(
+            "%s has no question-answering head: a new one was made (%s). Its answers are random until it is trained "
+            "with `haystack-deformer train`.",
+            name_or_path,
+            ", ".join(head),
+        )
+    return model

@@ -1,0 +1,14 @@
+"""Text to token windows to states."""
+
+from haystack_deformer.passages.batching import BatchPlan, length_mask, pad_ids, pad_states
+from haystack_deformer.passages.tokenization import PassageTokenizer, TokenizedPassage, load_tokenizer
+
+__all__ = [
+    "BatchPlan",
+    "PassageTokenizer",
+    "TokenizedPassage",
+    "length_mask",
+    "load_tokenizer",
+    "pad_ids",
+    "pad_states",
+]

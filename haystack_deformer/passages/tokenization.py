@@ -1,0 +1,157 @@
+"""Text to token ids: the question's block, and the windows of a passage with each token's place in the text."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+
+from haystack_deformer.modeling.backbones import Backbone
+from haystack_deformer.modeling.config import DeFormerConfig
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TokenizedPassage:
+    """
+    The windows of one text.
+
+    :param window_ids: token ids of each window, special tokens included.
+    :param window_offsets: for each window uint32 (tokens, 2): first and one-past-last character of each token in the
+        text; (0, 0) for special tokens.
+    """
+
+    window_ids: list[list[int]]
+    window_offsets: list[npt.NDArray[np.uint32]]
+
+
+class PassageTokenizer:
+    """
+    Cuts passages into overlapping windows that never depend on a question.
+
+    :param tokenizer: a fast tokenizer, for it alone knows the characters that a token comes from.
+    :param config: the lengths.
+    :param backbone: the family, for the special tokens and the longest block.
+    :raises ValueError: for a slow tokenizer, or lengths that do not fit the model.
+    """
+
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, config: DeFormerConfig, backbone: type[Backbone] | Backbone
+    ) -> None:
+        if not tokenizer.is_fast:
+            msg = (
+                f"{type(tokenizer).__name__} is a slow tokenizer: it does not know which characters a token comes "
+                "from. Load the fast one: AutoTokenizer.from_pretrained(name, use_fast=True)."
+            )
+            raise ValueError(msg)
+        self.tokenizer: PreTrainedTokenizerFast = tokenizer
+        self.config = config
+        self.layout = backbone.layout(tokenizer)
+        self.passage_length = config.passage_length(self.layout)
+        longest = backbone.max_block_length if isinstance(backbone, Backbone) else None
+        if longest is not None:
+            question_length = config.max_question_length + self.layout.question_specials
+            for what, length in (("max_seq_len", self.passage_length), ("max_question_length", question_length)):
+                if length > longest:
+                    msg = (
+                        f"{what}={getattr(config, what)} makes a block of {length} tokens, but the model has positions "
+                        f"for {longest}: lower {what}."
+                    )
+                    raise ValueError(msg)
+        # a copy of its own: truncation and padding are shared state of a fast tokenizer, set by any caller, and setting
+        # them while another thread encodes fails
+        self._backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+        self._backend.no_truncation()
+        self._backend.no_padding()
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """What the windows depend on beside the text, as JSON."""
+        return {
+            "tokenizer": json.loads(self._backend.to_str()),
+            "window_length": self.passage_length,
+            "doc_stride": self.config.doc_stride,
+            "passage_prefix": self.layout.passage_prefix,
+            "passage_suffix": self.layout.passage_suffix,
+        }
+
+    def question(self, text: str) -> list[int]:
+        """
+        Token ids of a question's block. A question longer than `max_question_length` is cut, with a warning.
+
+        :param text: the question.
+        :raises ValueError: where it is empty or blank.
+        """
+        if not isinstance(text, str) or not text.strip():
+            msg = f"The question is empty ({text!r}): give at least one word."
+            raise ValueError(msg)
+        token_ids = self._encode([text])[0].ids
+        longest = self.config.max_question_length
+        if len(token_ids) > longest:
+            logger.warning(
+                "The question has %d tokens and is cut to max_question_length=%d: %.80r...",
+                len(token_ids),
+                longest,
+                text,
+            )
+        return self.layout.question(token_ids[:longest])
+
+    def passages(self, texts: Sequence[str]) -> list[TokenizedPassage]:
+        """
+        Cut texts into windows. A text without a token (empty, white space) has none.
+
+        :param texts: any lengths.
+        """
+        return [self._windows(encoding) for encoding in self._encode(texts)]
+
+    def _encode(self, texts: Sequence[str]) -> list[Any]:
+        # a lone surrogate is no Unicode text for the Rust tokenizer; one character for one keeps the offsets
+        texts = [text.encode("utf-8", "replace").decode("utf-8") if _has_surrogate(text) else text for text in texts]
+        return list(self._backend.encode_batch(list(texts), add_special_tokens=False))
+
+    def _windows(self, encoding: Any) -> TokenizedPassage:
+        token_ids = encoding.ids
+        offsets = np.asarray(encoding.offsets, dtype=np.uint32).reshape(-1, 2)
+        room = self.passage_length - self.layout.passage_specials
+        before = np.zeros((len(self.layout.passage_prefix), 2), dtype=np.uint32)
+        after = np.zeros((len(self.layout.passage_suffix), 2), dtype=np.uint32)
+        window_ids, window_offsets = [], []
+        start = 0
+        while start < len(token_ids):
+            stop = start + room
+            window_ids.append(self.layout.passage(token_ids[start:stop]))
+            window_offsets.append(np.concatenate([before, offsets[start:stop], after]))
+            if stop >= len(token_ids):
+                break
+            start += self.config.doc_stride
+        return TokenizedPassage(window_ids, window_offsets)
+
+
+def _has_surrogate(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def load_tokenizer(
+    name_or_path: str | os.PathLike[str], *, revision: str | None = None, token: str | bool | None = None
+) -> PreTrainedTokenizerBase:
+    """
+    The tokenizer of a checkpoint, the fast one where there is one.
+
+    :param name_or_path: a name on the model hub or a folder.
+    :param revision: branch, tag or commit on the model hub.
+    :param token: for a private model of the hub.
+    """
+    return AutoTokenizer.from_pretrained(name_or_path, revision=revision, token=token, use_fast=True)

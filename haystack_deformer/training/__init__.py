@@ -1,0 +1,1 @@
+"""Train a model down to a cut, and measure it."""

@@ -1,0 +1,116 @@
+"""Questions and passages as the model trains on them: the same windows as at indexing, a target in each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from tqdm import tqdm
+
+from haystack_deformer.passages import PassageTokenizer, TokenizedPassage, pad_ids
+from haystack_deformer.training.squad import SquadExample
+
+
+@dataclass(frozen=True)
+class SquadFeature:
+    """
+    One question on one window.
+
+    :param question_ids: token ids of the question's block.
+    :param passage_ids: token ids of the window.
+    :param start: column of the answer's first token in the logits, 0 where the window does not hold the answer.
+    :param end: column of its last token.
+    """
+
+    question_ids: list[int]
+    passage_ids: list[int]
+    start: int
+    end: int
+
+
+class SquadFeatures(Dataset[SquadFeature]):
+    """
+    All features of some examples, in memory (60,000 questions take some 100 MB; windows are shared by their questions).
+
+    :param examples: questions on passages.
+    :param tokenizer: makes the windows.
+    :param progress_bar: whether to show one.
+    """
+
+    def __init__(self, examples: Sequence[SquadExample], tokenizer: PassageTokenizer, *, progress_bar: bool = True):
+        self.features: list[SquadFeature] = []
+        self.unreachable: list[str] = []
+        """Ids of questions whose answer no window holds whole: they train as unanswerable in no window."""
+        passages: dict[str, TokenizedPassage] = {}
+        for example in tqdm(examples, desc="Tokenizing", unit=" questions", disable=not progress_bar):
+            if example.context not in passages:
+                passages[example.context] = tokenizer.passages([example.context])[0]
+            self._add(example, tokenizer.question(example.question), passages[example.context])
+
+    def _add(self, example: SquadExample, question_ids: list[int], passage: TokenizedPassage) -> None:
+        # the first answer is the one to learn, as in SQuAD's training sets, which have one
+        text, start_char = example.answers[0] if example.answers else ("", 0)
+        targets = [token_span(offsets, start_char, start_char + len(text)) for offsets in passage.window_offsets]
+        if example.answers and not any(targets):
+            self.unreachable.append(example.id)
+            return
+        for window_ids, target in zip(passage.window_ids, targets, strict=True):
+            start, end = (target[0] + 1, target[1] + 1) if target else (0, 0)
+            self.features.append(SquadFeature(question_ids, window_ids, start, end))
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def __getitem__(self, index: int) -> SquadFeature:
+        return self.features[index]
+
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens of each feature, both blocks."""
+        return [len(feature.question_ids) + len(feature.passage_ids) for feature in self.features]
+
+
+def token_span(offsets: npt.NDArray[np.uint32], start_char: int, end_char: int) -> tuple[int, int] | None:
+    """
+    The tokens of a window that cover an answer.
+
+    :param offsets: (tokens, 2), characters of each token; (0, 0) for special tokens.
+    :param start_char: the answer's first character.
+    :param end_char: one past its last.
+    :return: first and last token; None where the window does not hold the answer whole, or there is no answer.
+    """
+    touched = np.flatnonzero((offsets[:, 1] > start_char) & (offsets[:, 0] < end_char) & (offsets[:, 1] > offsets[:, 0]))
+    if not len(touched):
+        return None
+    first, last = int(touched[0]), int(touched[-1])
+    real = np.flatnonzero(offsets[:, 1] > offsets[:, 0])
+    # at the window's edge the answer may go on outside it; elsewhere what is not covered is white space
+    cut_left = first == real[0] and offsets[first, 0] > start_char and start_char > 0
+    cut_right = last == real[-1] and offsets[last, 1] < end_char
+    return None if cut_left or cut_right else (first, last)
+
+
+def collate(features: Sequence[SquadFeature]) -> dict[str, Any]:
+    """
+    A batch for `DeFormerForQuestionAnswering.forward`.
+
+    :param features: of the batch.
+    """
+    cpu = torch.device("cpu")
+    question_ids, question_mask = pad_ids([feature.question_ids for feature in features], cpu)
+    passage_ids, passage_mask = pad_ids([feature.passage_ids for feature in features], cpu)
+    batch: dict[str, Tensor | None] = {
+        "question_ids": question_ids,
+        "question_mask": question_mask,
+        "passage_ids": passage_ids,
+        "passage_mask": passage_mask,
+        "start_positions": torch.tensor([feature.start for feature in features]),
+        "end_positions": torch.tensor([feature.end for feature in features]),
+    }
+    return {name: value for name, value in batch.items() if value is not None}

@@ -1,0 +1,147 @@
+"""Question-answering data in SQuAD format, 1.1 and 2.0."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SquadExample:
+    """
+    One question on one passage.
+
+    :param id: the question's.
+    :param question: its text.
+    :param context: the passage.
+    :param answers: acceptable answers and the character in `context` at which each begins; none: unanswerable.
+    """
+
+    id: str
+    question: str
+    context: str
+    answers: tuple[tuple[str, int], ...]
+
+
+@dataclass
+class SquadReport:
+    """
+    What was read, and what could not be used.
+
+    :param questions: questions read and kept.
+    :param unanswerable: those of them that have no answer.
+    :param misplaced: ids of questions dropped because none of their answers stands at its `answer_start`.
+    :param blank: ids of questions dropped because the question or its passage is blank.
+    """
+
+    questions: int = 0
+    unanswerable: int = 0
+    misplaced: list[str] = field(default_factory=list)
+    blank: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        text = f"{self.questions} questions, {self.unanswerable} of them unanswerable"
+        if self.misplaced:
+            text += f"; {len(self.misplaced)} dropped whose answer is not at its answer_start ({_some(self.misplaced)})"
+        if self.blank:
+            text += f"; {len(self.blank)} dropped that are blank or have a blank passage ({_some(self.blank)})"
+        return text
+
+
+def load_squad(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+) -> tuple[list[SquadExample], SquadReport]:
+    """
+    Read files in SQuAD format, plain or gzip.
+
+    :param paths: one file or several.
+    :return: the questions, and a report of what was dropped, which is logged as well.
+    :raises FileNotFoundError: for a file that is not there.
+    :raises ValueError: for a file that is not JSON, is truncated or lacks a field; names the file and the place.
+    """
+    paths = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+    report = SquadReport()
+    examples = [example for path in paths for example in _read(Path(path), report)]
+    if not examples:
+        msg = f"No question can be used in {', '.join(map(str, paths)) or 'no file'}: {report}."
+        raise ValueError(msg)
+    log = logger.warning if report.misplaced or report.blank else logger.info
+    log("Read %s.", report)
+    return examples, report
+
+
+def _read(path: Path, report: SquadReport) -> Iterator[SquadExample]:
+    for number, question, context in _questions(path, _load_json(path)):
+        text, answers = str(question["question"]), question.get("answers") or []
+        name = str(question.get("id", f"{path.name}:{number}"))
+        if not text.strip() or not context.strip():
+            report.blank.append(name)
+            continue
+        placed = tuple(
+            (str(answer["text"]), int(answer["answer_start"])) for answer in answers if _stands(answer, context)
+        )
+        if answers and not question.get("is_impossible") and not placed:
+            report.misplaced.append(name)
+            continue
+        if question.get("is_impossible"):
+            placed = ()
+        report.questions += 1
+        report.unanswerable += not placed
+        yield SquadExample(name, text, context, placed)
+
+
+def _load_json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        msg = f"No such file: {str(path)!r}."
+        raise FileNotFoundError(msg)
+    try:
+        data = path.read_bytes()
+        # the magic number and not the name: a .json may be compressed as well
+        data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+        squad = json.loads(data)
+    except (OSError, EOFError, ValueError) as error:
+        msg = f"{str(path)!r} is not a whole JSON file (plain or gzip): {error}."
+        raise ValueError(msg) from error
+    if not isinstance(squad, dict) or not isinstance(squad.get("data"), list):
+        msg = f"{str(path)!r} is not in SQuAD format: a 'data' list is missing at the top."
+        raise ValueError(msg)
+    return squad
+
+
+def _questions(path: Path, squad: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any], str]]:
+    number = 0
+    for i, article in enumerate(squad["data"]):
+        for j, paragraph in enumerate(_field(article, "paragraphs", f"{path}: data[{i}]")):
+            place = f"{path}: data[{i}].paragraphs[{j}]"
+            context = _field(paragraph, "context", place)
+            for k, question in enumerate(_field(paragraph, "qas", place)):
+                _field(question, "question", f"{place}.qas[{k}]")
+                for m, answer in enumerate(question.get("answers") or []):
+                    _field(answer, "text", f"{place}.qas[{k}].answers[{m}]")
+                    _field(answer, "answer_start", f"{place}.qas[{k}].answers[{m}]")
+                yield number, question, str(context)
+                number += 1
+
+
+def _field(value: Any, name: str, place: str) -> Any:
+    if not isinstance(value, dict) or name not in value:
+        msg = f"{place} lacks the field {name!r}: the file is not in SQuAD format."
+        raise ValueError(msg)
+    return value[name]
+
+
+def _stands(answer: dict[str, Any], context: str) -> bool:
+    text, start = str(answer["text"]), answer["answer_start"]
+    return bool(text) and isinstance(start, int) and start >= 0 and context[start : start + len(text)] == text
+
+
+def _some(names: list[str], most: int = 3) -> str:
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

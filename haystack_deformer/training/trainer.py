@@ -1,0 +1,130 @@
+"""Plain fine-tuning of a decomposed model with transformers' Trainer."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import Sampler
+from transformers import PreTrainedTokenizerFast, Trainer, TrainingArguments, set_seed
+from transformers.trainer_pt_utils import LengthGroupedSampler
+from transformers.trainer_utils import get_last_checkpoint
+
+from haystack_deformer.modeling import DeFormerForQuestionAnswering
+from haystack_deformer.passages import PassageTokenizer, load_tokenizer
+from haystack_deformer.training.config import TrainingConfig
+from haystack_deformer.training.features import SquadFeatures, collate
+from haystack_deformer.training.squad import load_squad
+
+logger = logging.getLogger(__name__)
+
+
+class DeFormerTrainer(Trainer):
+    """transformers' Trainer, with batches of like length: padding is most of the cost of a mixed batch."""
+
+    def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Sampler[int]:  # noqa: ARG002  # differs by version
+        generator = torch.Generator()
+        generator.manual_seed(self.args.seed)
+        return LengthGroupedSampler(
+            self.args.train_batch_size, lengths=self.train_dataset.lengths, generator=generator
+        )
+
+
+def train(
+    config: TrainingConfig,
+    output: str | os.PathLike[str],
+    *,
+    checkpoints: str | os.PathLike[str] | None = None,
+    save_steps: int = 500,
+    resume: bool = True,
+    dtype: torch.dtype | None = None,
+    progress_bar: bool = True,
+) -> DeFormerForQuestionAnswering:
+    """
+    Fine-tune a model at a cut and save it.
+
+    An interrupted run goes on from its last checkpoint when it is started again with the same settings.
+
+    :param config: the settings.
+    :param output: folder for the trained model.
+    :param checkpoints: folder for checkpoints; None: `checkpoints` in `output`.
+    :param save_steps: steps between two checkpoints; the last two are kept.
+    :param resume: whether to go on from checkpoints that are there; otherwise they are removed.
+    :param dtype: of the written weights; None: fp32.
+    :param progress_bar: whether to show one.
+    :return: the trained model, in evaluation mode.
+    :raises ValueError: for data that cannot be used, or checkpoints of a run with other settings.
+    """
+    folder = Path(checkpoints) if checkpoints is not None else Path(output) / "checkpoints"
+    if resume:
+        config.check_resumable(folder)
+    elif folder.exists():
+        shutil.rmtree(folder)
+    last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
+
+    set_seed(config.seed)
+    model, tokenizer = _load(config)
+    examples, _ = load_squad(config.train)
+    passages = PassageTokenizer(tokenizer, model.deformer_config, model.backbone)
+    dataset = SquadFeatures(examples, passages, progress_bar=progress_bar)
+    if dataset.unreachable:
+        logger.warning(
+            "%d answers of %d are longer than a window's overlap and stand whole in none; their questions are left "
+            "out (%s).",
+            len(dataset.unreachable),
+            len(examples),
+            ", ".join(dataset.unreachable[:3]),
+        )
+    config.save(folder)
+    trainer = DeFormerTrainer(
+        model=model.train(),
+        args=_arguments(config, folder, save_steps, progress_bar=progress_bar),
+        train_dataset=dataset,
+        data_collator=collate,
+    )
+    if last is not None:
+        logger.info("Going on from %s.", last)
+    trainer.train(resume_from_checkpoint=last)
+    model.eval()
+    model.save_pretrained(output, tokenizer, dtype=dtype)
+    return model
+
+
+def _load(config: TrainingConfig) -> tuple[DeFormerForQuestionAnswering, PreTrainedTokenizerFast]:
+    model = DeFormerForQuestionAnswering.from_pretrained(
+        config.model,
+        config.lower_layers,
+        max_seq_len=config.max_seq_len,
+        doc_stride=config.doc_stride,
+        max_question_length=config.max_question_length,
+    )
+    return model, load_tokenizer(config.model)
+
+
+def _arguments(config: TrainingConfig, folder: Path, save_steps: int, *, progress_bar: bool) -> TrainingArguments:
+    return TrainingArguments(
+        output_dir=str(folder),
+        per_device_train_batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        num_train_epochs=config.num_train_epochs,
+        max_steps=config.max_steps,
+        warmup_ratio=config.warmup_ratio,
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.max_grad_norm,
+        seed=config.seed,
+        bf16=config.bf16,
+        optim="adamw_torch",
+        save_steps=save_steps,
+        save_total_limit=2,
+        logging_steps=50,
+        report_to=[],
+        # features are our own, not columns that the model's signature could be matched with
+        remove_unused_columns=False,
+        disable_tqdm=not progress_bar,
+        use_cpu=not torch.cuda.is_available(),
+        dataloader_pin_memory=torch.cuda.is_available(),
+    )
