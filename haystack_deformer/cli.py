@@ -45,13 +45,29 @@ def train(
     from haystack_deformer.training.trainer import train as run
 
     config = TrainingConfig(
-        model=model, train=tuple(map(str, train)), lower_layers=lower_layers, learning_rate=learning_rate,
-        num_train_epochs=num_train_epochs, max_steps=max_steps, batch_size=batch_size, warmup_ratio=warmup_ratio,
-        weight_decay=weight_decay, seed=seed, max_seq_len=max_seq_len, doc_stride=doc_stride,
-        max_question_length=max_question_length, bf16=bf16,
+        model=model,
+        train=tuple(map(str, train)),
+        lower_layers=lower_layers,
+        learning_rate=learning_rate,
+        num_train_epochs=num_train_epochs,
+        max_steps=max_steps,
+        batch_size=batch_size,
+        warmup_ratio=warmup_ratio,
+        weight_decay=weight_decay,
+        seed=seed,
+        max_seq_len=max_seq_len,
+        doc_stride=doc_stride,
+        max_question_length=max_question_length,
+        bf16=bf16,
     )
-    run(config, output, checkpoints=checkpoints, save_steps=save_steps, resume=resume,
-        dtype=torch.float16 if fp16_weights else None)
+    run(
+        config,
+        output,
+        checkpoints=checkpoints,
+        save_steps=save_steps,
+        resume=resume,
+        dtype=torch.float16 if fp16_weights else None,
+    )
 
 
 if __name__ == "__main__":

@@ -1,13 +1,17 @@
 """Text to token windows to states."""
 
 from haystack_deformer.passages.batching import BatchPlan, length_mask, pad_ids, pad_states
+from haystack_deformer.passages.encoder import PassageEncoder
+from haystack_deformer.passages.sharing import load_encoder
 from haystack_deformer.passages.tokenization import PassageTokenizer, TokenizedPassage, load_tokenizer
 
 __all__ = [
     "BatchPlan",
+    "PassageEncoder",
     "PassageTokenizer",
     "TokenizedPassage",
     "length_mask",
+    "load_encoder",
     "load_tokenizer",
     "pad_ids",
     "pad_states",

@@ -72,7 +72,9 @@ class TrainingConfig:
             return
         begun = json.loads(path.read_text(encoding="utf-8"))
         now = json.loads(json.dumps(asdict(self)))
-        differing = [f"{name}: {begun.get(name)!r} then, {now[name]!r} now" for name in now if begun.get(name) != now[name]]
+        differing = [
+            f"{name}: {begun.get(name)!r} then, {now[name]!r} now" for name in now if begun.get(name) != now[name]
+        ]
         if differing:
             msg = (
                 f"The checkpoints in {str(folder)!r} are of a run with other settings ({'; '.join(differing)}). "

@@ -85,13 +85,15 @@ def token_span(offsets: npt.NDArray[np.uint32], start_char: int, end_char: int) 
     :param end_char: one past its last.
     :return: first and last token; None where the window does not hold the answer whole, or there is no answer.
     """
-    touched = np.flatnonzero((offsets[:, 1] > start_char) & (offsets[:, 0] < end_char) & (offsets[:, 1] > offsets[:, 0]))
+    touched = np.flatnonzero(
+        (offsets[:, 1] > start_char) & (offsets[:, 0] < end_char) & (offsets[:, 1] > offsets[:, 0])
+    )
     if not len(touched):
         return None
     first, last = int(touched[0]), int(touched[-1])
     real = np.flatnonzero(offsets[:, 1] > offsets[:, 0])
     # at the window's edge the answer may go on outside it; elsewhere what is not covered is white space
-    cut_left = first == real[0] and offsets[first, 0] > start_char and start_char > 0
+    cut_left = first == real[0] and offsets[first, 0] > start_char > 0
     cut_right = last == real[-1] and offsets[last, 1] < end_char
     return None if cut_left or cut_right else (first, last)
 

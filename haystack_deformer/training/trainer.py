@@ -29,9 +29,7 @@ class DeFormerTrainer(Trainer):
     def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Sampler[int]:  # noqa: ARG002  # differs by version
         generator = torch.Generator()
         generator.manual_seed(self.args.seed)
-        return LengthGroupedSampler(
-            self.args.train_batch_size, lengths=self.train_dataset.lengths, generator=generator
-        )
+        return LengthGroupedSampler(self.args.train_batch_size, lengths=self.train_dataset.lengths, generator=generator)
 
 
 def train(

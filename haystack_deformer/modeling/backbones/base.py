@@ -62,13 +62,12 @@ class Backbone(ABC):
         self.check(model.config)
 
     @classmethod
-    def check(cls, config: PretrainedConfig) -> None:
+    def check(cls, config: PretrainedConfig) -> None:  # noqa: ARG003  # for those that override it
         """
         Refuse a variant of the family that cannot be decomposed.
 
         :raises ValueError: names the field of the config and what it must be.
         """
-        return  # most families have no such variant
 
     @staticmethod
     @abstractmethod

@@ -1,0 +1,185 @@
+"""The way of a question: encode it once, read the passages' states in one batch, run the upper layers, mark spans."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from haystack_deformer.inference.reading import Reading
+from haystack_deformer.passages import BatchPlan, PassageEncoder, pad_states
+from haystack_deformer.reading import TextSpan, best_spans, merge_windows
+from haystack_deformer.representations import PassageRepresentation, Representations
+
+logger = logging.getLogger(__name__)
+
+_PASSAGES_IN_MEMORY = 512
+"""Passages whose states are held at once, some 120 MB for 150 tokens of 384; more are read in turn."""
+
+
+class PassageReader:
+    """
+    Reads passages for questions. Holds no state between calls but its settings, so that threads can share it.
+
+    :param encoder: the model and its tokenizer.
+    :param representations: the stored states; None: all are computed.
+    :param batch_size: windows that run through the upper layers at once, at most.
+    :param top_k_per_passage: spans of a passage at most.
+    :param top_k_per_window: spans of a window at most.
+    :param max_answer_length: tokens of a span at most; None: what the model records.
+    :param duplicate_filtering: spans of a window whose starts or ends are at most so many tokens apart count once; -1
+        keeps all.
+    """
+
+    def __init__(
+        self,
+        encoder: PassageEncoder,
+        representations: Representations | None = None,
+        *,
+        batch_size: int = 50,
+        top_k_per_passage: int = 3,
+        top_k_per_window: int = 1,
+        max_answer_length: int | None = None,
+        duplicate_filtering: int = 0,
+    ) -> None:
+        self.encoder = encoder
+        self.representations = representations
+        self.batch_size = batch_size
+        self.top_k_per_passage = top_k_per_passage
+        self.top_k_per_window = top_k_per_window
+        self.max_answer_length = max_answer_length or encoder.model.deformer_config.max_answer_length
+        self.duplicate_filtering = duplicate_filtering
+        self._warned = False
+
+    def read(self, question: str, texts: Sequence[str]) -> Reading:
+        """
+        One question on some passages.
+
+        :param question: not blank.
+        :param texts: the passages.
+        :return: spans for each passage.
+        """
+        return self.read_pairs([question], texts, [(0, number) for number in range(len(texts))])
+
+    def read_pairs(
+        self,
+        questions: Sequence[str],
+        texts: Sequence[str],
+        pairs: Sequence[tuple[int, int]],
+        *,
+        batch_size: int | None = None,
+        progress_bar: bool = False,
+    ) -> Reading:
+        """
+        Pairs of a question and a passage. Every question is encoded once and every passage read once.
+
+        :param questions: not blank.
+        :param texts: the passages; equal ones are read once.
+        :param pairs: positions in `questions` and `texts`.
+        :param batch_size: windows that run through the upper layers at once, at most; None: the reader's own.
+        :param progress_bar: whether to show one, in pairs.
+        :return: spans for each pair.
+        :raises ValueError: for a blank question.
+        """
+        reading = Reading(spans=[[] for _ in pairs])
+        with reading.timings.measure("question"):
+            question_states = {
+                question: self.encoder.encode_question(question)
+                for question in dict.fromkeys(questions[number] for number, _ in pairs)
+            }
+        wanted: dict[str, list[int]] = defaultdict(list)
+        for position, (_, number) in enumerate(pairs):
+            wanted[texts[number]].append(position)
+        distinct = list(wanted)
+        with tqdm(total=len(pairs), desc="Reading", unit=" passages", disable=not progress_bar) as bar:
+            for start in range(0, len(distinct), _PASSAGES_IN_MEMORY):
+                chunk = distinct[start : start + _PASSAGES_IN_MEMORY]
+                by_question: dict[str, list[tuple[int, PassageRepresentation]]] = defaultdict(list)
+                for text, representation in zip(chunk, self._representations(chunk, reading), strict=True):
+                    for position in wanted[text]:
+                        by_question[questions[pairs[position][0]]].append((position, representation))
+                for question, passages in by_question.items():
+                    spans = self._read_one(question_states[question], [p for _, p in passages], batch_size, reading)
+                    for (position, _), found in zip(passages, spans, strict=True):
+                        reading.spans[position] = found
+                    bar.update(len(passages))
+        if reading.computed:
+            self._report_computed(reading)
+        return reading
+
+    def _representations(self, texts: Sequence[str], reading: Reading) -> list[PassageRepresentation]:
+        """Stored states where there are any, computed ones elsewhere."""
+        stored: list[PassageRepresentation | None] = [None] * len(texts)
+        if self.representations is not None:
+            with reading.timings.measure("read"):
+                stored = self.representations.get([self.representations.key(text) for text in texts])
+        missing = [number for number, representation in enumerate(stored) if representation is None]
+        reading.found += len(texts) - len(missing)
+        reading.computed += len(missing)
+        if missing:
+            with reading.timings.measure("compute"):
+                made = self.encoder.encode([texts[number] for number in missing])
+                for number, representation in zip(missing, made, strict=True):
+                    # through the codec, so that an answer does not depend on whether its states were stored
+                    stored[number] = (
+                        self.representations.roundtrip(representation) if self.representations else representation
+                    )
+        return [representation for representation in stored if representation is not None]
+
+    def _report_computed(self, reading: Reading) -> None:
+        level = logging.INFO if self._warned else logging.WARNING
+        self._warned = True
+        if self.representations is None:
+            remedy = "no store was given; a DeFormer document store computes them once, at indexing"
+        else:
+            remedy = "call update_representations() on the document store to compute them once"
+        logger.log(
+            level,
+            "The states of %d passages of %d were not stored and were computed for this query: %s. Said once.",
+            reading.computed,
+            reading.computed + reading.found,
+            remedy,
+        )
+
+    def _read_one(
+        self,
+        question: Tensor,
+        passages: Sequence[PassageRepresentation],
+        batch_size: int | None,
+        reading: Reading,
+    ) -> list[list[TextSpan]]:
+        """The upper layers and the spans of one question on some passages."""
+        windows = [window for passage in passages for window in passage.windows()]
+        plan = BatchPlan.for_device(self.encoder.model.device, batch_size or self.batch_size)
+        spans: list[list[TextSpan]] = [[] for _ in windows]
+        for batch in plan.batches([len(states) for states, _ in windows]):
+            with reading.timings.measure("upper"):
+                start_logits, end_logits = self._upper(question, [windows[number][0] for number in batch])
+            with reading.timings.measure("spans"):
+                found = best_spans(
+                    start_logits,
+                    end_logits,
+                    [windows[number][1] for number in batch],
+                    top_k=self.top_k_per_window,
+                    max_answer_length=self.max_answer_length,
+                    duplicate_filtering=self.duplicate_filtering,
+                )
+            for number, window_spans in zip(batch, found, strict=True):
+                spans[number] = window_spans
+        merged, first = [], 0
+        for passage in passages:
+            merged.append(merge_windows(spans[first : first + passage.n_windows], self.top_k_per_passage))
+            first += passage.n_windows
+        return merged
+
+    @torch.inference_mode()
+    def _upper(self, question: Tensor, states: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        model = self.encoder.model
+        passages, mask = pad_states([torch.from_numpy(array) for array in states], model.device)
+        logits = model.read(question, passages, passage_mask=mask)
+        return logits.start_logits.float().cpu().numpy(), logits.end_logits.float().cpu().numpy()

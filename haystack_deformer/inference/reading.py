@@ -1,0 +1,57 @@
+"""What reading returns: spans, and where the time went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from haystack_deformer.reading import TextSpan
+
+
+@dataclass
+class ReadingTimings:
+    """
+    Seconds that each part of reading took.
+
+    :param question: lower layers over the questions.
+    :param read: keys, one batched read of the store, decoding.
+    :param compute: lower layers over passages that the store did not have.
+    :param upper: upper layers.
+    :param spans: logits to spans.
+    """
+
+    question: float = 0.0
+    read: float = 0.0
+    compute: float = 0.0
+    upper: float = 0.0
+    spans: float = 0.0
+
+    @contextmanager
+    def measure(self, part: str) -> Iterator[None]:
+        """
+        Add what the block takes to a part.
+
+        :param part: its name.
+        """
+        begin = perf_counter()
+        yield
+        setattr(self, part, getattr(self, part) + perf_counter() - begin)
+
+
+@dataclass
+class Reading:
+    """
+    What was read for some pairs of a question and a passage.
+
+    :param spans: for each pair the best spans of the passage, best first; none where the passage has no text.
+    :param found: passages whose states were in the store.
+    :param computed: passages whose states were not, and were made for this reading alone.
+    :param timings: seconds.
+    """
+
+    spans: list[list[TextSpan]]
+    found: int = 0
+    computed: int = 0
+    timings: ReadingTimings = field(default_factory=ReadingTimings)

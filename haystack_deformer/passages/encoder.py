@@ -1,0 +1,148 @@
+"""Texts to states: the lower layers, over windows sorted by length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from haystack_deformer.modeling import DeFormerForQuestionAnswering
+from haystack_deformer.modeling.fingerprint import fingerprint_parts
+from haystack_deformer.passages.batching import BatchPlan, pad_ids
+from haystack_deformer.passages.tokenization import PassageTokenizer, TokenizedPassage
+from haystack_deformer.representations import PassageRepresentation, RepresentationManifest
+
+_BATCH_SIZE = 32
+
+
+class PassageEncoder:
+    """
+    A model's lower half with its tokenizer. Holds no state between calls, so that threads can share it.
+
+    :param model: in evaluation mode, on the device to run on.
+    :param tokenizer: makes the windows.
+    :param name: of the model, for messages.
+    """
+
+    def __init__(self, model: DeFormerForQuestionAnswering, tokenizer: PassageTokenizer, name: str = "") -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.name = name
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of all that a passage's states depend on beside its text."""
+        return fingerprint_parts({"weights": self.model.lower_fingerprint, **self.tokenizer.fingerprint})
+
+    def manifest(self, codec: str) -> RepresentationManifest:
+        """
+        What a store has to know of the states that this encoder makes.
+
+        :param codec: factory string of the codec that they are stored with.
+        """
+        layout = self.tokenizer.layout
+        return RepresentationManifest(
+            fingerprint=self.fingerprint,
+            codec=codec,
+            dimension=self.model.backbone.hidden_size,
+            model=self.name,
+            details={
+                "model_type": self.model.config.model_type,
+                "num_layers": self.model.num_layers,
+                "lower_layers": self.model.lower_layers,
+                "window_length": self.tokenizer.passage_length,
+                "doc_stride": self.tokenizer.config.doc_stride,
+                "passage_prefix": list(layout.passage_prefix),
+                "passage_suffix": list(layout.passage_suffix),
+                "lower_weights": self.model.lower_fingerprint,
+            },
+        )
+
+    @torch.inference_mode()
+    def encode_question(self, question: str) -> Tensor:
+        """
+        Run the lower layers over a question.
+
+        :param question: a longer one than `max_question_length` tokens is cut, with a warning.
+        :return: (1, tokens, hidden_size), on the model's device.
+        :raises ValueError: where it is blank.
+        """
+        ids, _ = pad_ids([self.tokenizer.question(question)], self.model.device)
+        return self.model.encode_question(ids)
+
+    def encode(
+        self,
+        texts: Sequence[str],
+        *,
+        batch_size: int | None = None,
+        progress_bar: bool = False,
+        description: str = "Reading passages",
+    ) -> list[PassageRepresentation]:
+        """
+        Run the lower layers over passages.
+
+        :param texts: a text without a token gets a representation without a window.
+        :param batch_size: windows in a batch at most; None: 32.
+        :param progress_bar: whether to show one, in texts and texts per second.
+        :param description: of the progress bar.
+        """
+        passages = self.tokenizer.passages(texts)
+        windows = [ids for passage in passages for ids in passage.window_ids]
+        owner = [number for number, passage in enumerate(passages) for _ in passage.window_ids]
+        left = np.bincount(np.asarray(owner, dtype=np.int64), minlength=len(texts))
+        states: list[npt.NDArray[np.float32] | None] = [None] * len(windows)
+        plan = BatchPlan.for_device(self.model.device, batch_size or _BATCH_SIZE)
+        with tqdm(total=len(texts), desc=description, unit=" texts", disable=not progress_bar) as bar:
+            bar.update(int((left == 0).sum()))
+            for batch in plan.batches([len(ids) for ids in windows]):
+                for position, array in zip(batch, self._encode_batch([windows[i] for i in batch]), strict=True):
+                    states[position] = array
+                    left[owner[position]] -= 1
+                    bar.update(int(left[owner[position]] == 0))
+        return self._assemble(passages, states)
+
+    @torch.inference_mode()
+    def _encode_batch(self, windows: Sequence[Sequence[int]]) -> list[npt.NDArray[np.float32]]:
+        ids, mask = pad_ids(windows, self.model.device)
+        states = self.model.encode_passages(ids, mask).float().cpu().numpy()
+        return [row[: len(window)] for row, window in zip(states, windows, strict=True)]
+
+    def _assemble(
+        self, passages: Sequence[TokenizedPassage], states: Sequence[npt.NDArray[np.float32] | None]
+    ) -> list[PassageRepresentation]:
+        rows = iter(states)
+        empty_states = np.zeros((0, self.model.backbone.hidden_size), dtype=np.float32)
+        empty_offsets = np.zeros((0, 2), dtype=np.uint32)
+        return [
+            PassageRepresentation(
+                window_lengths=np.asarray([len(ids) for ids in passage.window_ids], dtype=np.int32),
+                offsets=np.concatenate([empty_offsets, *passage.window_offsets]),
+                states=np.concatenate([empty_states, *(next(rows) for _ in passage.window_ids)]),  # type: ignore[list-item]
+            )
+            for passage in passages
+        ]
+
+    def sample_states(self, count: int) -> npt.NDArray[np.float32]:
+        """
+        States to train a codec on where the passages at hand are too few: of windows of random tokens, always the same.
+
+        :param count: how many vectors.
+        :return: (count, hidden_size).
+        """
+        rng = np.random.default_rng(0)
+        length = self.tokenizer.passage_length
+        vocabulary: dict[str, Any] = self.tokenizer.tokenizer.get_vocab()
+        special = set(self.tokenizer.tokenizer.all_special_ids)
+        ids = np.array(sorted(set(vocabulary.values()) - special))
+        room = length - self.tokenizer.layout.passage_specials
+        windows = [
+            self.tokenizer.layout.passage(rng.choice(ids, size=room).tolist()) for _ in range(-(-count // length))
+        ]
+        states = [self._encode_batch([window])[0] for window in windows]
+        return np.concatenate(states)[:count]

@@ -1,0 +1,63 @@
+"""One set of weights for all that a process does with a model."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from threading import Lock
+from typing import Any
+from weakref import WeakValueDictionary
+
+import torch
+
+from haystack_deformer.modeling import DeFormerForQuestionAnswering
+from haystack_deformer.modeling.loading import load_upstream, resolve_config
+from haystack_deformer.passages.encoder import PassageEncoder
+from haystack_deformer.passages.tokenization import PassageTokenizer, load_tokenizer
+
+_loaded: WeakValueDictionary[tuple[object, ...], PassageEncoder] = WeakValueDictionary()
+_lock = Lock()
+
+
+def load_encoder(
+    name_or_path: str | os.PathLike[str],
+    *,
+    lower_layers: int | None = None,
+    device: torch.device | str = "cpu",
+    revision: str | None = None,
+    token: str | bool | None = None,
+    **deformer_values: Any,
+) -> PassageEncoder:
+    """
+    The model and tokenizer of a checkpoint: loaded once, and shared by all that ask for the same while any holds it.
+
+    :param name_or_path: a name on the model hub or a folder.
+    :param lower_layers: the cut k; None: as the checkpoint says.
+    :param device: where to run.
+    :param revision: branch, tag or commit on the model hub.
+    :param token: for a private model of the hub.
+    :param deformer_values: other fields of `DeFormerConfig` to set in place of the recorded ones.
+    """
+    config, recorded = resolve_config(name_or_path, lower_layers, revision=revision, token=token)
+    deformer_config = replace(recorded, **deformer_values)
+    # the resolved values and not the arguments: asking for the recorded cut is asking for the same weights
+    key = (_identity(name_or_path), revision, str(torch.device(device)), deformer_config)
+    with _lock:
+        encoder = _loaded.get(key)
+        if encoder is None:
+            upstream = load_upstream(name_or_path, config, revision=revision, token=token)
+            model = DeFormerForQuestionAnswering(upstream, deformer_config).eval().to(device)
+            tokenizer = load_tokenizer(name_or_path, revision=revision, token=token)
+            passages = PassageTokenizer(tokenizer, deformer_config, model.backbone)
+            encoder = _loaded[key] = PassageEncoder(model, passages, name=str(name_or_path))
+        return encoder
+
+
+def _identity(name_or_path: str | os.PathLike[str]) -> tuple[object, ...]:
+    """What tells one checkpoint from another; a folder whose weights were written anew is another."""
+    weights = Path(name_or_path) / "model.safetensors"
+    if weights.is_file():
+        stat = weights.stat()
+        return str(weights.resolve()), stat.st_mtime_ns, stat.st_size
+    return (str(name_or_path),)
