@@ -1,73 +1,163 @@
-"""The command `haystack-deformer`."""
+"""The command `haystack-deformer`: train a model at a cut, measure it, index a folder of texts, ask it."""
 
-from __future__ import annotations
+# torch and Haystack take seconds to import: each command imports what it needs, so that --help is at once
+# ruff: noqa: PLC0415
 
 import logging
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
-app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+
+Model = Annotated[str, typer.Option(help="Name or folder of a BERT question-answering checkpoint or an encoder.")]
+LowerLayers = Annotated[
+    int | None, typer.Option(help="The cut k, 0 to layers - 1. Default: what the model records.", min=0)
+]
+Codec = Annotated[str, typer.Option(help="faiss codec of the states: SQfp16, SQ8, SQ4, Flat, OPQ..,PQ..")]
+Index = Annotated[Path, typer.Option(help="Folder of the index.")]
+EmbeddingModel = Annotated[
+    str | None, typer.Option(help="sentence-transformers model for retrieval. Default: all-MiniLM-L6-v2.")
+]
 
 
 @app.callback()
-def _main() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+def _main(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what is done, not warnings alone.")] = False,
+) -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("haystack_deformer").setLevel(logging.INFO if verbose else logging.WARNING)
 
 
 @app.command()
 def train(
-    model: Annotated[str, typer.Option(help="Name or path of a question-answering checkpoint or an encoder.")],
-    train: Annotated[list[Path], typer.Option(help="Files in SQuAD format, plain or gzip; repeat for several.")],
-    lower_layers: Annotated[int, typer.Option(help="The cut k, 0 to layers - 1.")],
+    model: Model,
+    train: Annotated[list[Path], typer.Option(help="SQuAD-format JSON, plain or gzip. Repeat for several.")],
+    lower_layers: Annotated[int, typer.Option(help="The cut k, 0 to layers - 1.", min=0)],
     output: Annotated[Path, typer.Option(help="Folder for the trained model.")],
     learning_rate: float = 5e-5,
     num_train_epochs: float = 3.0,
-    max_steps: int = -1,
+    max_steps: Annotated[int, typer.Option(help="Stop after so many steps in place of whole epochs.")] = -1,
     batch_size: int = 32,
     warmup_ratio: float = 0.15,
     weight_decay: float = 0.01,
     seed: int = 42,
-    max_seq_len: int = 320,
-    doc_stride: int = 128,
-    max_question_length: int = 64,
-    bf16: bool = False,
+    max_seq_len: Annotated[int, typer.Option(help="Tokens of a question and a window together.")] = 320,
+    doc_stride: Annotated[int, typer.Option(help="Tokens between the starts of two windows.")] = 128,
+    max_question_length: Annotated[int, typer.Option(help="Tokens of a question; longer ones are cut.")] = 64,
+    bf16: Annotated[bool, typer.Option(help="Matrix products in bfloat16.")] = False,
     fp16_weights: Annotated[bool, typer.Option(help="Write the weights in fp16, half the bytes.")] = False,
-    checkpoints: Annotated[Optional[Path], typer.Option(help="Default: OUTPUT/checkpoints.")] = None,
-    save_steps: int = 500,
-    resume: bool = True,
+    checkpoints: Annotated[Path | None, typer.Option(help="Folder for them. Default: OUTPUT/checkpoints.")] = None,
+    save_steps: Annotated[int, typer.Option(help="Steps from one checkpoint to the next.")] = 500,
+    resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint where there is one.")] = True,
 ) -> None:
-    """Fine-tune a model at a cut."""
-    import torch
+    """Fine-tune a model at a cut. The defaults are the paper's. Started again, it goes on where it was stopped."""
+    with _clear_errors():
+        import torch
 
-    from haystack_deformer.training.config import TrainingConfig
-    from haystack_deformer.training.trainer import train as run
+        from haystack_deformer.training.config import TrainingConfig
+        from haystack_deformer.training.trainer import train as run
 
-    config = TrainingConfig(
-        model=model,
-        train=tuple(map(str, train)),
-        lower_layers=lower_layers,
-        learning_rate=learning_rate,
-        num_train_epochs=num_train_epochs,
-        max_steps=max_steps,
-        batch_size=batch_size,
-        warmup_ratio=warmup_ratio,
-        weight_decay=weight_decay,
-        seed=seed,
-        max_seq_len=max_seq_len,
-        doc_stride=doc_stride,
-        max_question_length=max_question_length,
-        bf16=bf16,
-    )
-    run(
-        config,
-        output,
-        checkpoints=checkpoints,
-        save_steps=save_steps,
-        resume=resume,
-        dtype=torch.float16 if fp16_weights else None,
-    )
+        config = TrainingConfig(
+            model=model,
+            train=tuple(str(path) for path in train),
+            lower_layers=lower_layers,
+            learning_rate=learning_rate,
+            num_train_epochs=num_train_epochs,
+            max_steps=max_steps,
+            batch_size=batch_size,
+            warmup_ratio=warmup_ratio,
+            weight_decay=weight_decay,
+            seed=seed,
+            max_seq_len=max_seq_len,
+            doc_stride=doc_stride,
+            max_question_length=max_question_length,
+            bf16=bf16,
+        )
+        run(
+            config,
+            output,
+            checkpoints=checkpoints,
+            save_steps=save_steps,
+            resume=resume,
+            dtype=torch.float16 if fp16_weights else None,
+        )
+        typer.echo(f"The model is in {output}.")
+
+
+@app.command()
+def evaluate(
+    model: Model,
+    data: Annotated[list[Path], typer.Option(help="SQuAD-format JSON, plain or gzip. Repeat for several.")],
+    lower_layers: LowerLayers = None,
+    codec: Codec = "SQfp16",
+    batch_size: int = 50,
+    predictions: Annotated[Path | None, typer.Option(help="Write the answers here, as JSON by id.")] = None,
+) -> None:
+    """Exact match and F1 from stored states, by the official script's arithmetic."""
+    with _clear_errors():
+        import json
+
+        from haystack_deformer.passages import load_encoder
+        from haystack_deformer.training.evaluation import evaluate as run
+        from haystack_deformer.training.squad import load_squad
+
+        encoder = load_encoder(model, lower_layers=lower_layers)
+        examples, report = load_squad(data)
+        typer.echo(f"{report}.", err=True)
+        result = run(encoder, examples, codec=codec, batch_size=batch_size)
+        if predictions is not None:
+            predictions.write_text(json.dumps(result.predictions, indent=2, ensure_ascii=False), encoding="utf-8")
+        summary = {name: round(value, 2) for name, value in result.metrics.items()}
+        typer.echo(json.dumps({"lower_layers": encoder.model.lower_layers, "codec": codec, **summary}))
+
+
+@app.command()
+def index(
+    documents: Annotated[Path, typer.Argument(help="Folder of text and Markdown files.")],
+    model: Model,
+    index: Index = Path("deformer_index"),
+    lower_layers: LowerLayers = None,
+    codec: Codec = "SQfp16",
+    embedding_model: EmbeddingModel = None,
+) -> None:
+    """Read a folder of texts before the questions come. Run again, it takes in what has changed."""
+    with _clear_errors():
+        from haystack_deformer.corpus import CorpusIndex, IndexSettings, read_folder, text_documents
+
+        texts = read_folder(documents)
+        settings = IndexSettings(model=model, lower_layers=lower_layers, codec=codec, embedding_model=embedding_model)
+        report = CorpusIndex(index, settings).sync(text_documents(texts))
+        settings.save(index)
+        typer.echo(f"{len(texts)} files: {report}. Ask with: haystack-deformer ask --index {index} QUESTION")
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="The question.")],
+    index: Index = Path("deformer_index"),
+    top_k: Annotated[int, typer.Option(help="Answers at most.")] = 3,
+    top_k_retriever: Annotated[int, typer.Option(help="Passages to read.")] = 10,
+) -> None:
+    """Ask an index that `haystack-deformer index` made."""
+    with _clear_errors():
+        from haystack_deformer.corpus import CorpusIndex, IndexSettings, format_response
+
+        corpus = CorpusIndex(index, IndexSettings.load(index))
+        typer.echo(format_response(corpus.ask(question, top_k=top_k, top_k_retriever=top_k_retriever)))
+
+
+class _clear_errors:  # noqa: N801  # reads as a statement
+    """What a user can mend is said in a line; what only we can mend keeps its traceback."""
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, (ValueError, OSError)):
+            typer.echo(f"Error: {error}", err=True)
+            raise typer.Exit(code=2) from error
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from haystack_deformer.passages.batching import BatchPlan, length_mask, pad_ids, pad_states
 from haystack_deformer.passages.encoder import PassageEncoder
-from haystack_deformer.passages.sharing import load_encoder
+from haystack_deformer.passages.sharing import default_device, load_encoder
 from haystack_deformer.passages.tokenization import PassageTokenizer, TokenizedPassage, load_tokenizer
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "PassageEncoder",
     "PassageTokenizer",
     "TokenizedPassage",
+    "default_device",
     "length_mask",
     "load_encoder",
     "load_tokenizer",

@@ -24,7 +24,7 @@ def load_encoder(
     name_or_path: str | os.PathLike[str],
     *,
     lower_layers: int | None = None,
-    device: torch.device | str = "cpu",
+    device: torch.device | str | None = None,
     revision: str | None = None,
     token: str | bool | None = None,
     **deformer_values: Any,
@@ -34,15 +34,16 @@ def load_encoder(
 
     :param name_or_path: a name on the model hub or a folder.
     :param lower_layers: the cut k; None: as the checkpoint says.
-    :param device: where to run.
+    :param device: where to run; None: the first GPU where there is one, else the CPU.
     :param revision: branch, tag or commit on the model hub.
     :param token: for a private model of the hub.
     :param deformer_values: other fields of `DeFormerConfig` to set in place of the recorded ones.
     """
     config, recorded = resolve_config(name_or_path, lower_layers, revision=revision, token=token)
     deformer_config = replace(recorded, **deformer_values)
+    device = torch.device(device) if device is not None else default_device()
     # the resolved values and not the arguments: asking for the recorded cut is asking for the same weights
-    key = (_identity(name_or_path), revision, str(torch.device(device)), deformer_config)
+    key = (_identity(name_or_path), revision, str(device), deformer_config)
     with _lock:
         encoder = _loaded.get(key)
         if encoder is None:
@@ -52,6 +53,11 @@ def load_encoder(
             passages = PassageTokenizer(tokenizer, deformer_config, model.backbone)
             encoder = _loaded[key] = PassageEncoder(model, passages, name=str(name_or_path))
         return encoder
+
+
+def default_device() -> torch.device:
+    """The first GPU where there is one, else the CPU."""
+    return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
 
 
 def _identity(name_or_path: str | os.PathLike[str]) -> tuple[object, ...]:

@@ -62,12 +62,15 @@ class Backbone(ABC):
         self.check(model.config)
 
     @classmethod
-    def check(cls, config: PretrainedConfig) -> None:  # noqa: ARG003  # for those that override it
+    def check(cls, config: PretrainedConfig) -> None:
         """
         Refuse a variant of the family that cannot be decomposed.
 
         :raises ValueError: names the field of the config and what it must be.
         """
+        if getattr(config, "is_decoder", False):
+            msg = f"A {config.model_type} with is_decoder=True cannot be decomposed: an encoder is needed."
+            raise ValueError(msg)
 
     @staticmethod
     @abstractmethod

@@ -25,13 +25,11 @@ class BertBackbone(Backbone):
 
     @classmethod
     def check(cls, config: PretrainedConfig) -> None:
-        """Refuse BERT with relative positions, which restart at no block, and BERT as a decoder."""
+        """Refuse BERT with relative positions, which its layers count for themselves, through both blocks."""
+        super().check(config)
         kind = getattr(config, "position_embedding_type", "absolute")
         if kind != "absolute":
             msg = f"BERT with position_embedding_type={kind!r} cannot be decomposed: it must be 'absolute'."
-            raise ValueError(msg)
-        if config.is_decoder:
-            msg = "BERT with is_decoder=True cannot be decomposed: an encoder is needed."
             raise ValueError(msg)
 
     @staticmethod

@@ -1,0 +1,58 @@
+# make quickstart [QUESTION="..."] [DOCS=folder]   index a corpus and ask it
+# make test                                        ruff, mypy, unit and integration tests
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+# no model hub and no telemetry: everything comes from the repository and from packages
+export HF_HUB_OFFLINE = 1
+export HAYSTACK_TELEMETRY_ENABLED = False
+export TOKENIZERS_PARALLELISM = false
+export QUESTION DOCS
+
+.PHONY: quickstart quickstart-figures test lint unit integration format clean
+
+quickstart: $(VENV)/quickstart
+	@$(BIN)/python examples/quickstart/run.py
+
+quickstart-figures: $(VENV)/quickstart
+	@$(BIN)/python examples/quickstart/figures.py
+
+test: lint unit integration
+
+lint: $(VENV)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+unit: $(VENV)/dev
+	$(BIN)/pytest tests
+
+integration: $(VENV)/dev
+	$(BIN)/pytest integration_tests
+
+format: $(VENV)/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) .quickstart
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# torch by itself first: what depends on it then takes the one that is there
+$(VENV)/torch: $(BIN)/python constraints.txt
+	@echo "Setting up $(VENV): some minutes the first time."
+	$(PIP) torch
+	@touch $@
+
+$(VENV)/quickstart: $(VENV)/torch pyproject.toml
+	$(PIP) --editable ".[quickstart]"
+	@touch $@
+
+$(VENV)/dev: $(VENV)/torch pyproject.toml
+	$(PIP) --editable ".[dev]"
+	@touch $@

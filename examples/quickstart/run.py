@@ -1,0 +1,44 @@
+"""
+Index a corpus once, answer from it at once.
+
+    make quickstart
+    make quickstart QUESTION="Which statement is a null operation?"
+    make quickstart DOCS=~/notes QUESTION="..."
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from corpus import documents, open_index
+
+from haystack_deformer.corpus import format_response
+
+# of the file of questions, the first that show different kinds of answers
+DEFAULT_QUESTIONS = [
+    "Which statement is a null operation?",
+    "What exception does the assert statement raise?",
+    "Which method is called when an instance is about to be destroyed?",
+    "Which operator has the lowest precedence?",
+    "What does the return statement return when no expression is given?",
+]
+BOLD = ("\033[1m", "\033[0m")
+
+
+def main() -> None:
+    """Index and ask."""
+    folder = os.environ.get("DOCS") or None
+    question = os.environ.get("QUESTION") or None
+    corpus = open_index(folder)
+    report = corpus.sync(documents(folder))
+    print(f"\n{report}.")
+    store = corpus.document_store.describe_representations()
+    print(f"Stored states: {store['count']} passages, {store['bytes'] / 2**20:.1f} MiB, codec {store['codec']}.\n")
+    for text in [question] if question else DEFAULT_QUESTIONS if not folder else []:
+        print(f"Q: {text}")
+        print(format_response(corpus.ask(text, top_k=1), BOLD if sys.stdout.isatty() else ("**", "**")), end="\n\n")
+
+
+if __name__ == "__main__":
+    main()

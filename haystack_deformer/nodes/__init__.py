@@ -1,0 +1,5 @@
+"""Haystack's nodes."""
+
+from haystack_deformer.nodes.reader import DeFormerReader
+
+__all__ = ["DeFormerReader"]

@@ -1,0 +1,302 @@
+"""The reader node: Haystack's shapes around `PassageReader`."""
+
+import logging
+from threading import local
+from typing import Any, Dict, List, Optional, Tuple, Union
+
+import torch
+from haystack.document_stores import BaseDocumentStore
+from haystack.nodes.reader.base import BaseReader
+from haystack.schema import Answer, Document, MultiLabel
+
+from haystack_deformer.document_stores.mixin import REPRESENTATION_META_KEY, DeFormerDocumentStoreMixin
+from haystack_deformer.inference import PassageReader, Reading
+from haystack_deformer.nodes.answers import AnswerBuilder
+from haystack_deformer.nodes.parameters import check_top_k, coerce
+from haystack_deformer.nodes.requests import BatchRequest, check_documents, check_queries, readable
+from haystack_deformer.passages import default_device, load_encoder
+from haystack_deformer.representations import Representations
+
+logger = logging.getLogger(__name__)
+
+DocumentLists = Union[List[Document], List[List[Document]]]
+
+
+class DeFormerReader(BaseReader):
+    """
+    A drop-in for `FARMReader` that runs the upper layers alone over states which a DeFormer document store keeps.
+
+    ```python
+    from haystack.pipelines import ExtractiveQAPipeline
+    from haystack_deformer import DeFormerFAISSDocumentStore, DeFormerReader
+
+    document_store = DeFormerFAISSDocumentStore(deformer_model="path/to/model", embedding_dim=384)
+    document_store.write_documents([{"content": "Berlin is the capital of Germany."}])
+    reader = DeFormerReader("path/to/model", document_store=document_store)
+    pipeline = ExtractiveQAPipeline(reader, retriever)
+    ```
+
+    Documents whose states are not stored are read whole: slower, with the same answers and one warning.
+
+    Method: Cao et al., "DeFormer: Decomposing Pre-trained Transformers for Faster Question Answering", ACL 2020.
+    """
+
+    def __init__(
+        self,
+        model_name_or_path: Optional[str] = None,
+        document_store: Optional[BaseDocumentStore] = None,
+        lower_layers: Optional[int] = None,
+        model_version: Optional[str] = None,
+        context_window_size: int = 150,
+        batch_size: int = 50,
+        use_gpu: bool = True,
+        devices: Optional[List[Union[str, torch.device]]] = None,
+        no_ans_boost: float = 0.0,
+        return_no_answer: bool = False,
+        top_k: int = 10,
+        top_k_per_candidate: int = 3,
+        top_k_per_sample: int = 1,
+        max_seq_len: Optional[int] = None,
+        doc_stride: Optional[int] = None,
+        progress_bar: bool = True,
+        duplicate_filtering: int = 0,
+        use_confidence_scores: bool = True,
+        confidence_threshold: Optional[float] = None,
+        use_auth_token: Optional[Union[str, bool]] = None,
+        max_query_length: Optional[int] = None,
+        max_answer_length: Optional[int] = None,
+    ):
+        """
+        :param model_name_or_path: a folder written by `haystack-deformer train`, or the name or folder of any BERT
+            question-answering checkpoint. None: the document store's model.
+        :param document_store: a DeFormer document store that holds the passages' states. None, or a store of another
+            kind: every passage is computed at every query.
+        :param lower_layers: the cut k. None: what the model records, else three quarters of its layers.
+        :param model_version: branch, tag or commit on the model hub.
+        :param context_window_size: characters of the text shown around an answer.
+        :param batch_size: windows that run through the upper layers at once, at most.
+        :param use_gpu: run on a GPU where there is one.
+        :param devices: torch devices; the first is used. Not read where `use_gpu` is False.
+        :param no_ans_boost: added to the null answer's logits: above 0 for more "no answer", below 0 for less.
+        :param return_no_answer: whether "no answer" may be among the answers.
+        :param top_k: answers returned at most.
+        :param top_k_per_candidate: answers of one document at most.
+        :param top_k_per_sample: answers of one window of a document at most.
+        :param max_seq_len: tokens of a question and a window together. None: the model's own, 256 where it records
+            none. Another value than the document store's makes its states useless to this reader.
+        :param doc_stride: tokens between the starts of two windows. None: the model's own, else 128.
+        :param progress_bar: whether `predict_batch` shows one.
+        :param duplicate_filtering: spans of a window whose starts or ends are at most so many tokens apart count
+            once; -1 keeps all.
+        :param use_confidence_scores: scores in [0, 1] by a calibrated sigmoid; False: the span's logits less the null
+            answer's.
+        :param confidence_threshold: answers with a lower score are left out.
+        :param use_auth_token: token for a private model of the hub.
+        :param max_query_length: tokens of a question without its special tokens; a longer one is cut, with a warning.
+            None: the model's own, else 64.
+        :param max_answer_length: tokens of an answer at most. None: the model's own, else 30.
+        :raises ValueError: for a parameter out of range, a model that cannot be decomposed, or neither model nor store.
+        """
+        super().__init__()
+        self.top_k = check_top_k("top_k", top_k)
+        self.top_k_per_candidate = check_top_k("top_k_per_candidate", top_k_per_candidate)
+        self.return_no_answers = coerce("return_no_answer", return_no_answer, bool)
+        self.use_confidence_scores = coerce("use_confidence_scores", use_confidence_scores, bool)
+        self.confidence_threshold = coerce("confidence_threshold", confidence_threshold, float, optional=True)
+        self.progress_bar = coerce("progress_bar", progress_bar, bool)
+        self.document_store = document_store
+        store = document_store if isinstance(document_store, DeFormerDocumentStoreMixin) else None
+        if document_store is not None and store is None:
+            logger.warning(
+                "%s keeps no states, so every passage is computed at every query. Use DeFormerFAISSDocumentStore or "
+                "another store with DeFormerDocumentStoreMixin.",
+                type(document_store).__name__,
+            )
+        self.model_name_or_path = model_name_or_path or (store.deformer_model if store is not None else None)
+        if not self.model_name_or_path:
+            msg = "DeFormerReader needs model_name_or_path, or a DeFormer document_store whose model it is to take."
+            raise ValueError(msg)
+        lengths = {
+            "max_seq_len": coerce("max_seq_len", max_seq_len, int, optional=True),
+            "doc_stride": coerce("doc_stride", doc_stride, int, optional=True),
+            "max_question_length": coerce("max_query_length", max_query_length, int, optional=True),
+        }
+        if not coerce("use_gpu", use_gpu, bool):
+            devices = ["cpu"]
+        self.devices = [torch.device(device) for device in devices or [default_device()]]
+        cut = coerce("lower_layers", lower_layers, int, optional=True)
+        encoder = load_encoder(
+            self.model_name_or_path,
+            lower_layers=store.lower_layers if cut is None and store is not None else cut,
+            device=self.devices[0],
+            revision=model_version,
+            token=use_auth_token,
+            **{name: value for name, value in lengths.items() if value is not None},
+        )
+        # of each thread its own, from `predict` to the end of `run`
+        self._last = local()
+        self._reader = PassageReader(
+            encoder,
+            _representations(store, encoder.fingerprint) if store is not None else None,
+            batch_size=check_top_k("batch_size", batch_size),
+            top_k_per_passage=self.top_k_per_candidate,
+            top_k_per_window=check_top_k("top_k_per_sample", top_k_per_sample),
+            max_answer_length=coerce("max_answer_length", max_answer_length, int, optional=True),
+            duplicate_filtering=coerce("duplicate_filtering", duplicate_filtering, int),
+        )
+        self._answers = AnswerBuilder(
+            encoder.model.deformer_config,
+            context_window_size=coerce("context_window_size", context_window_size, int),
+            no_ans_boost=coerce("no_ans_boost", no_ans_boost, float),
+            return_no_answer=self.return_no_answers,
+            use_confidence_scores=self.use_confidence_scores,
+            confidence_threshold=self.confidence_threshold,
+        )
+
+    def predict(self, query: str, documents: List[Document], top_k: Optional[int] = None) -> Dict[str, Any]:
+        """
+        Answers to one question.
+
+        :param query: the question.
+        :param documents: where to look for answers.
+        :param top_k: answers at most; None: the reader's own.
+        :return: `{"query", "no_ans_gap", "answers"}`, answers sorted by score, best first.
+        :raises ValueError: for a blank question or `top_k` below 1.
+        """
+        top_k = self.top_k if top_k is None else check_top_k("top_k", top_k)
+        check_queries([query])
+        check_documents(documents)
+        documents = readable(documents)
+        reading = self._reader.read(query, [document.content for document in documents])
+        answers, gap = self._answers.build(documents, reading.spans, top_k)
+        self._last.reading = reading
+        return {"query": query, "no_ans_gap": gap, "answers": answers}
+
+    def predict_batch(
+        self,
+        queries: List[str],
+        documents: DocumentLists,
+        top_k: Optional[int] = None,
+        batch_size: Optional[int] = None,
+    ) -> Dict[str, Any]:
+        """
+        Answers to several questions; every passage is read once, whatever number of questions asks for it.
+
+        One question and a list of documents: a list of answers per document. One question and lists of documents: per
+        list. Questions and a list of documents: per question a list per document. Questions and as many lists of
+        documents: a list per question.
+
+        :param queries: the questions.
+        :param documents: one list for all, or one list for each.
+        :param top_k: answers at most in each list; None: the reader's own.
+        :param batch_size: windows that run through the upper layers at once, at most; None: the reader's own.
+        :return: `{"queries", "answers", "no_ans_gaps"}`.
+        :raises HaystackError: where the numbers of questions and lists do not fit.
+        :raises ValueError: for a blank question or `top_k` below 1.
+        """
+        top_k = self.top_k if top_k is None else check_top_k("top_k", top_k)
+        batch_size = None if batch_size is None else check_top_k("batch_size", batch_size)
+        request = BatchRequest.of(queries, documents)
+        reading = self._reader.read_pairs(
+            request.queries,
+            [document.content for document in request.documents],
+            request.pairs,
+            batch_size=batch_size,
+            progress_bar=self.progress_bar,
+        )
+        answers: List[List[Answer]] = []
+        gaps: List[float] = []
+        for group in request.groups:
+            group_answers, gap = self._answers.build(
+                [request.documents[request.pairs[position][1]] for position in group],
+                [reading.spans[position] for position in group],
+                top_k,
+            )
+            answers.append(group_answers)
+            gaps.append(gap)
+        self._last.reading = reading
+        return {"queries": queries, "answers": request.shape(answers), "no_ans_gaps": gaps}
+
+    def run(
+        self,
+        query: str,
+        documents: List[Document],
+        top_k: Optional[int] = None,
+        labels: Optional[MultiLabel] = None,
+        add_isolated_node_eval: bool = False,
+    ) -> Tuple[Dict[str, Any], str]:
+        """
+        As a pipeline calls it: `predict`, with the documents' meta in the answers.
+
+        With `debug=True` the pipeline's result says under `_debug` how many passages were found and computed, and the
+        milliseconds of each part.
+
+        :param query: the question.
+        :param documents: where to look for answers.
+        :param top_k: answers at most; None: the reader's own.
+        :param labels: for evaluation.
+        :param add_isolated_node_eval: whether to read the labels' documents as well.
+        """
+        results, stream = super().run(query, documents, top_k, labels, add_isolated_node_eval)
+        return self._finish(results), stream
+
+    def run_batch(
+        self,
+        queries: List[str],
+        documents: DocumentLists,
+        top_k: Optional[int] = None,
+        batch_size: Optional[int] = None,
+        labels: Optional[List[MultiLabel]] = None,
+        add_isolated_node_eval: bool = False,
+    ) -> Tuple[Dict[str, Any], str]:
+        """
+        As a pipeline calls it: `predict_batch`, with the documents' meta in the answers.
+
+        :param queries: the questions.
+        :param documents: one list for all, or one list for each.
+        :param top_k: answers at most in each list; None: the reader's own.
+        :param batch_size: windows that run through the upper layers at once, at most; None: the reader's own.
+        :param labels: for evaluation.
+        :param add_isolated_node_eval: whether to read the labels' documents as well.
+        """
+        if len(queries) == 1 and documents and isinstance(documents[0], Document):
+            # the same answer lists, in the form in which BaseReader.run_batch does not fall over one query
+            documents = [[document] for document in documents]  # type: ignore[list-item]
+        results, stream = super().run_batch(queries, documents, top_k, batch_size, labels, add_isolated_node_eval)
+        return self._finish(results), stream
+
+    def _finish(self, results: Dict[str, Any]) -> Dict[str, Any]:
+        """Take out of the answers what BaseReader copied of our own bookkeeping; add what was asked for debugging."""
+        for answer in _flatten([results.get("answers", []), results.get("answers_isolated", [])]):
+            answer.meta.pop(REPRESENTATION_META_KEY, None)
+        reading = self._last.__dict__.pop("reading", None)
+        if reading is not None and getattr(self, "debug", None):
+            results["_debug"] = debug_information(reading)
+        return results
+
+
+def _flatten(answers: Any) -> List[Answer]:
+    if isinstance(answers, Answer):
+        return [answers]
+    return [answer for entry in answers for answer in _flatten(entry)]
+
+
+def _representations(store: DeFormerDocumentStoreMixin, fingerprint: str) -> Optional[Representations]:
+    """The store's states where they are of this reader's model; otherwise a warning, and none."""
+    if store.representations.manifest.fingerprint == fingerprint:
+        return store.representations
+    logger.warning(
+        "The document store's states are of another model, cut or window (%s) than this reader's: every passage is "
+        "computed at every query. Give both the same model and leave max_seq_len, doc_stride and max_query_length out.",
+        store.deformer_model,
+    )
+    return None
+
+
+def debug_information(reading: Reading) -> Dict[str, Any]:
+    """Under `_debug` of a pipeline's result: passages found and computed, and milliseconds of each part."""
+    return {
+        "found": reading.found,
+        "computed": reading.computed,
+        "milliseconds": {part: seconds * 1000 for part, seconds in vars(reading.timings).items()},
+    }

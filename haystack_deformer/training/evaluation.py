@@ -1,0 +1,101 @@
+"""Exact match and F1 of a model, by the way that a reader takes: states through the codec, then the upper layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+from tqdm import tqdm
+from transformers.data.metrics.squad_metrics import squad_evaluate
+
+from haystack_deformer.inference import PassageReader
+from haystack_deformer.passages import PassageEncoder
+from haystack_deformer.representations import Representations
+from haystack_deformer.training.squad import SquadExample
+
+_PASSAGES_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """
+    How good a model is on some data.
+
+    :param exact: percent of the questions whose answer is exactly one of the accepted.
+    :param f1: mean overlap of words with the best of the accepted answers, in percent.
+    :param total: questions.
+    :param predictions: answers by question id; empty for "no answer".
+    :param metrics: all that transformers' `squad_evaluate` says.
+    """
+
+    exact: float
+    f1: float
+    total: int
+    predictions: dict[str, str]
+    metrics: dict[str, float]
+
+
+def evaluate(
+    encoder: PassageEncoder,
+    examples: Sequence[SquadExample],
+    *,
+    codec: str = "SQfp16",
+    batch_size: int = 50,
+    no_answer: bool | None = None,
+    progress_bar: bool = True,
+) -> Evaluation:
+    """
+    Answer the questions of SQuAD-format files from stored states and compare by the official script's arithmetic.
+
+    :param encoder: the model and its tokenizer.
+    :param examples: from `load_squad`.
+    :param codec: factory string of the codec that the states go through.
+    :param batch_size: windows that run through the upper layers at once, at most.
+    :param no_answer: whether "no answer" may be predicted; None: where the data has unanswerable questions.
+    :param progress_bar: whether to show one.
+    """
+    if no_answer is None:
+        no_answer = any(not example.answers for example in examples)
+    predictions = _predict(encoder, examples, codec, batch_size, no_answer=no_answer, progress_bar=progress_bar)
+    metrics = squad_evaluate(
+        [
+            SimpleNamespace(qas_id=example.id, answers=[{"text": text} for text, _ in example.answers])
+            for example in examples
+        ],
+        predictions,
+    )
+    return Evaluation(metrics["exact"], metrics["f1"], metrics["total"], predictions, dict(metrics))
+
+
+def _predict(
+    encoder: PassageEncoder,
+    examples: Sequence[SquadExample],
+    codec: str,
+    batch_size: int,
+    *,
+    no_answer: bool,
+    progress_bar: bool,
+) -> dict[str, str]:
+    by_context: dict[str, list[SquadExample]] = {}
+    for example in examples:
+        by_context.setdefault(example.context, []).append(example)
+    contexts = list(by_context)
+    predictions: dict[str, str] = {}
+    with Representations.open(encoder.manifest(codec), training_sample=encoder.sample_states) as representations:
+        reader = PassageReader(encoder, representations, batch_size=batch_size, top_k_per_passage=1)
+        with tqdm(total=len(examples), desc="Evaluating", unit=" questions", disable=not progress_bar) as bar:
+            for first in range(0, len(contexts), _PASSAGES_AT_ONCE):
+                chunk = contexts[first : first + _PASSAGES_AT_ONCE]
+                keys = [representations.key(context) for context in chunk]
+                representations.put(dict(zip(keys, encoder.encode(chunk), strict=True)))
+                for context in chunk:
+                    asked = by_context[context]
+                    pairs = [(question, 0) for question in range(len(asked))]
+                    reading = reader.read_pairs([example.question for example in asked], [context], pairs)
+                    for example, spans in zip(asked, reading.spans, strict=True):
+                        best = spans[0] if spans and (spans[0].margin > 0 or not no_answer) else None
+                        predictions[example.id] = context[best.start : best.end] if best else ""
+                    bar.update(len(asked))
+                representations.delete(keys)
+    return predictions
