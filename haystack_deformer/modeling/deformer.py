@@ -98,7 +98,10 @@ class DeFormerForQuestionAnswering(nn.Module):
         :param folder: made where it does not exist.
         :param tokenizer: written beside the weights; without it the folder does not load by itself.
         :param dtype: of the written weights, `torch.float16` for half the bytes; None: as they are.
+        :raises OSError: where the folder cannot be made.
         """
+        # transformers meets a path that is a file with a line in the log, and writes nothing
+        Path(folder).mkdir(parents=True, exist_ok=True)
         self.model.config.deformer = self.deformer_config.to_dict()
         state_dict = self.model.state_dict()
         if dtype is not None:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForQuestionAnswering, PretrainedConfig, PreTrainedModel
 
 from haystack_deformer.modeling.backbones import backbone_class
@@ -102,17 +103,27 @@ def load_upstream(
     :param config: the upstream config.
     :param revision: branch, tag or commit on the model hub.
     :param token: for a private model of the hub.
+    :raises OSError: where the weights cannot be read.
     :raises ValueError: where the weights below the head do not fit the config.
     """
-    model, info = AutoModelForQuestionAnswering.from_pretrained(
-        name_or_path,
-        config=config,
-        revision=revision,
-        token=token,
-        use_safetensors=True,
-        torch_dtype=torch.float32,
-        output_loading_info=True,
-    )
+    # a span has two ends; the config of a classifier's encoder counts its classes, and the head would be as wide
+    config.num_labels = 2
+    try:
+        model, info = AutoModelForQuestionAnswering.from_pretrained(
+            name_or_path,
+            config=config,
+            revision=revision,
+            token=token,
+            use_safetensors=True,
+            torch_dtype=torch.float32,
+            output_loading_info=True,
+        )
+    except SafetensorError as error:
+        msg = (
+            f"The weights of {str(name_or_path)!r} cannot be read ({error}): the file is cut short, or a pointer of "
+            "Git LFS stands in its place. Fetch it anew."
+        )
+        raise OSError(msg) from error
     missing = sorted(info["missing_keys"])
     head = [name for name in missing if not name.startswith(f"{model.base_model_prefix}.")]
     if len(missing) > len(head):
