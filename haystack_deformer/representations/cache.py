@@ -1,0 +1,314 @@
+"""The facade: passages' states by text, through one codec, in one store."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from haystack_deformer.representations.codec import RepresentationCodec
+from haystack_deformer.representations.errors import (
+    CorruptRecordError,
+    RepresentationStoreError,
+    StoreReadOnlyError,
+)
+from haystack_deformer.representations.folder import RECORDS_NAME, RepresentationFolder, Space
+from haystack_deformer.representations.lmdb_store import LmdbRepresentationStore
+from haystack_deformer.representations.manifest import RepresentationManifest
+from haystack_deformer.representations.memory import MemoryRepresentationStore
+from haystack_deformer.representations.record import decode_records, has_tokens, pack, read_record
+from haystack_deformer.representations.representation import PassageRepresentation
+from haystack_deformer.representations.store import RepresentationStore, StoreStatistics
+
+logger = logging.getLogger(__name__)
+
+TrainingSample = Callable[[int], np.ndarray]
+_PRUNE_BATCH = 1_000
+
+
+class Representations:
+    """
+    Passages' states by key. Safe to use from several threads and processes.
+
+    Usage example:
+
+    ```python
+    manifest = RepresentationManifest(fingerprint="9f2c", codec="SQfp16", dimension=384, model="my-model")
+    with Representations.open(manifest, "index.representations") as representations:
+        key = representations.key("Paris is the capital of France.")
+        representations.put({key: representation})
+        [found] = representations.get([key])
+    ```
+
+    :param manifest: what makes the states.
+    :param codec: the codec of that name.
+    :param store: where the records are.
+    :param space: the folder that the store and the codec are in; None in memory.
+    :param training_sample: see :meth:`open`.
+    """
+
+    def __init__(
+        self,
+        manifest: RepresentationManifest,
+        codec: RepresentationCodec,
+        store: RepresentationStore,
+        space: Space | None = None,
+        training_sample: TrainingSample | None = None,
+    ) -> None:
+        self.manifest = manifest
+        self.store = store
+        self.training_sample = training_sample
+        self._codec = codec
+        self._space = space
+        self._codec_lock = threading.Lock()
+
+    @classmethod
+    def open(
+        cls,
+        manifest: RepresentationManifest,
+        path: str | Path | None = None,
+        *,
+        read_only: bool = False,
+        training_sample: TrainingSample | None = None,
+    ) -> Representations:
+        """
+        Open the states of one model and codec, or make room for them beside those of others.
+
+        :param manifest: what makes the states.
+        :param path: the folder; None keeps them in memory.
+        :param read_only: never write, and make nothing new.
+        :param training_sample: called with a number n when a first batch is n vectors too small to train the codec on;
+            returns float32 (about n, dimension), states of any text. Without it a codec is trained on what is there.
+        :raises ValueError: faiss does not know the codec, or it does not fit the dimension.
+        :raises CorruptCodecError: the states are there and the codec they were coded with is lost or damaged.
+        :raises RepresentationStoreError: the path is a file or cannot be read; it holds no states of this model and
+            cannot be written to, or `read_only` forbids it.
+        """
+        codec = RepresentationCodec(manifest.codec, manifest.dimension)
+        if path is None:
+            return cls(manifest, codec, MemoryRepresentationStore(), training_sample=training_sample)
+        folder = RepresentationFolder(path)
+        space = folder.find(manifest)
+        if space is None:
+            _warn_of_others(folder, manifest)
+            if read_only:
+                msg = f"{folder.path} holds no states of {_name(manifest)}: write documents first (not read_only)"
+                raise RepresentationStoreError(msg)
+            space = folder.create(manifest)
+        store = LmdbRepresentationStore(space.path / RECORDS_NAME, read_only=read_only)
+        opened = cls(manifest, codec, store, space, training_sample)
+        try:
+            opened._check_codec()
+        except BaseException:
+            store.close()
+            raise
+        return opened
+
+    @property
+    def codec(self) -> RepresentationCodec:
+        """The codec; trained as soon as this process or another has trained it."""
+        if not self._codec.is_trained and self._space is not None:
+            loaded = self._space.load_codec()
+            if loaded is not None:
+                self._codec = loaded
+        return self._codec
+
+    @property
+    def path(self) -> Path | None:
+        """The space's folder; None in memory."""
+        return self._space.path if self._space else None
+
+    def key(self, text: str) -> bytes:
+        """
+        Compute the key of a text: 16 bytes, a digest of the text and of what makes the states.
+
+        :param text: the passage's text, lone surrogates and all.
+        """
+        digest = hashlib.blake2b(digest_size=16)
+        fingerprint = self.manifest.fingerprint.encode()
+        digest.update(len(fingerprint).to_bytes(4, "little") + fingerprint)
+        digest.update(text.encode("utf-8", "surrogatepass"))
+        return digest.digest()
+
+    def get(self, keys: Sequence[bytes]) -> list[PassageRepresentation | None]:
+        """
+        Read passages' states, in one batched read of the store and one call of the codec.
+
+        A damaged record is logged, removed if the store can be written to, and counts as missing.
+
+        :param keys: the keys.
+        :returns: for each key its passage, or None. The states of one call are views of one block of memory.
+        """
+        data = self.store.get(keys)
+        codec = self.codec
+        records = {}
+        for i, (key, record) in enumerate(zip(keys, data, strict=True)):
+            if record is not None:
+                try:
+                    records[i] = read_record(record, codec)
+                except CorruptRecordError as error:
+                    self._drop(key, error)
+        decoded = dict(zip(records, decode_records(list(records.values()), codec), strict=True))
+        return [decoded.get(i) for i in range(len(keys))]
+
+    def contains(self, keys: Sequence[bytes]) -> list[bool]:
+        """
+        Tell which keys have states, without reading them.
+
+        :param keys: the keys.
+        """
+        return self.store.contains(keys)
+
+    def put(self, representations: Mapping[bytes, PassageRepresentation]) -> None:
+        """
+        Store passages' states, all of them or, on an error, none. The first call trains the codec, if it needs that.
+
+        :param representations: passages by key.
+        :raises ValueError: states of another width, not finite, or too few to train the codec on.
+        :raises StoreFullError: the disk has no room.
+        :raises StoreReadOnlyError: the store can only be read.
+        """
+        if any(representation.n_tokens for representation in representations.values()):
+            self._train([representation.states for representation in representations.values()])
+        codec = self.codec
+        self.store.put({key: pack(representation, codec) for key, representation in representations.items()})
+
+    def roundtrip(self, representation: PassageRepresentation) -> PassageRepresentation:
+        """
+        Encode and decode, without storing: what a reader would get from the store.
+
+        :param representation: a passage.
+        :returns: the passage with the codec's error; unchanged as long as the codec is not trained.
+        """
+        codec = self.codec
+        if not codec.is_trained:
+            return representation
+        states = codec.decode(codec.encode(representation.states))
+        return PassageRepresentation(representation.window_lengths, representation.offsets, states)
+
+    def delete(self, keys: Sequence[bytes]) -> int:
+        """
+        Remove states.
+
+        :param keys: the keys; those without states are passed over.
+        :returns: how many were removed.
+        :raises StoreReadOnlyError: the store can only be read.
+        """
+        return self.store.delete(keys)
+
+    def keys(self) -> Iterator[bytes]:
+        """Go through the keys that have states."""
+        return self.store.keys()
+
+    def prune(self, keep: set[bytes]) -> int:
+        """
+        Remove the states of all keys but some.
+
+        :param keep: the keys whose states stay.
+        :returns: how many were removed.
+        """
+        removed = 0
+        batch: list[bytes] = []
+        for key in self.keys():
+            if key not in keep:
+                batch.append(key)
+            if len(batch) == _PRUNE_BATCH:
+                removed += self.store.delete(batch)
+                batch = []
+        return removed + (self.store.delete(batch) if batch else 0)
+
+    def compact(self) -> None:
+        """Give the room of removed states back to the disk."""
+        self.store.compact()
+
+    def statistics(self) -> StoreStatistics:
+        """Count and measure what is stored."""
+        return self.store.statistics()
+
+    def describe(self) -> dict[str, Any]:
+        """
+        Say what is stored, where and how.
+
+        :returns: count, bytes (on disk, or in memory), bytes_per_passage (record alone), model, codec, details, path,
+            backend ("lmdb" or "memory") and others: the other spaces of the folder, each with what differs.
+        """
+        statistics = self.statistics()
+        others = [] if self._space is None else RepresentationFolder(self._space.path.parent).others(self.manifest)
+        return {
+            "count": statistics.count,
+            "bytes": statistics.disk_bytes or statistics.record_bytes,
+            "bytes_per_passage": round(statistics.record_bytes / statistics.count) if statistics.count else 0,
+            "model": self.manifest.model,
+            "codec": self.manifest.codec,
+            "details": dict(self.manifest.details),
+            "path": str(self.path) if self.path else None,
+            "backend": "memory" if self._space is None else "lmdb",
+            "others": others,
+        }
+
+    def close(self) -> None:
+        """Let go of the store. Closing twice is no error."""
+        self.store.close()
+
+    def __enter__(self) -> Representations:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _train(self, states: Sequence[np.ndarray]) -> None:
+        with self._codec_lock:
+            if self.codec.is_trained:
+                return
+            codec = RepresentationCodec(self.manifest.codec, self.manifest.dimension)
+            missing = codec.min_training_vectors - sum(map(len, states))
+            if missing > 0 and self.training_sample is not None:
+                states = [*states, self.training_sample(missing)]
+            codec.train(np.concatenate(states))
+            # on disk before the first record that needs it; if another process was first, its codec is the one
+            self._codec = codec if self._space is None else self._space.publish_codec(codec)
+
+    def _check_codec(self) -> None:
+        # the codec is written before any record that needs it: records without it mean that it was lost
+        if self.codec.is_trained or self._space is None:
+            return
+        needed = any(has_tokens(record) for key in self.keys() for record in self.store.get([key]) if record)
+        if needed and not self.codec.is_trained:
+            raise self._space.missing_codec_error()
+
+    def _drop(self, key: bytes, error: CorruptRecordError) -> None:
+        where = self.path or "memory"
+        logger.warning("The stored states %s in %s cannot be used and count as missing: %s", key.hex(), where, error)
+        try:
+            self.store.delete([key])
+        except StoreReadOnlyError:
+            return
+        except RepresentationStoreError as problem:
+            logger.warning("The record %s could not be removed: %s", key.hex(), problem)
+
+
+def _name(manifest: RepresentationManifest) -> str:
+    return f"{manifest.model or 'this model'} ({manifest.codec}, {manifest.fingerprint[:12]})"
+
+
+def _warn_of_others(folder: RepresentationFolder, manifest: RepresentationManifest) -> None:
+    lines = []
+    for other in folder.others(manifest):
+        fields = other["differs"].items()
+        differs = "; ".join(f"{field}: {theirs!r} there, {ours!r} here" for field, (theirs, ours) in fields)
+        lines.append(f"{other['folder']} ({other['problem'] or differs})")
+    if lines:
+        logger.warning(
+            "%s holds no states of %s, but others, which are kept and not used: %s",
+            folder.path,
+            _name(manifest),
+            ", ".join(lines),
+        )

@@ -1,0 +1,189 @@
+"""States to bytes and back, by faiss' standalone codecs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import struct
+import threading
+import zlib
+
+import faiss
+import numpy as np
+
+from haystack_deformer.representations.codec_index import (
+    build_index,
+    recommended_vectors,
+    required_vectors,
+    train_index,
+)
+from haystack_deformer.representations.errors import CorruptCodecError
+
+logger = logging.getLogger(__name__)
+
+MAX_TRAINING_VECTORS = 65_536
+_HEADER = struct.Struct("<8sII")  # magic, checksum of all that follows the checksum, length of the JSON part
+_MAGIC = b"DFCODEC1"
+_FP16_MAX = float(np.finfo(np.float16).max)
+
+
+class RepresentationCodec:
+    """
+    Encodes vectors to a fixed number of bytes each, and decodes them.
+
+    Encoding and decoding are safe to call from several threads.
+
+    :param factory_string: one that `faiss.index_factory` knows and that codes each vector on its own: `"Flat"` (exact),
+        `"SQfp16"`, `"SQ8"`, `"SQ4"`, `"PQ96"`, `"OPQ96,PQ96"`.
+    :param dimension: length of a vector.
+    :raises ValueError: faiss does not know the string, it does not fit the dimension, or what it makes is no codec.
+    """
+
+    def __init__(self, factory_string: str = "SQfp16", dimension: int = 768) -> None:
+        self.factory_string = factory_string
+        self.dimension = dimension
+        self._index = build_index(factory_string, dimension)
+        self._train_lock = threading.Lock()
+        self._checksum: int | None = None
+        # faiss turns what lies beyond fp16 into infinities, which the upper layers would spread over the passage
+        self._limit = _FP16_MAX if "SQfp16" in re.split(r",", factory_string) else None
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether vectors can be encoded and decoded; always so for `Flat` and `SQfp16`."""
+        return bool(self._index.is_trained)
+
+    @property
+    def code_size(self) -> int:
+        """Bytes per vector."""
+        return int(self._index.sa_code_size())
+
+    @property
+    def min_training_vectors(self) -> int:
+        """How many vectors `train` should be given; 0 for codecs without training. With fewer it warns."""
+        return recommended_vectors(self._index)
+
+    @property
+    def required_training_vectors(self) -> int:
+        """How many vectors `train` must be given; 0 for codecs without training."""
+        return required_vectors(self._index)
+
+    @property
+    def checksum(self) -> int:
+        """CRC-32 of the trained codec: records carry it, lest one training's codes be decoded by another's."""
+        self._require_training()
+        if self._checksum is None:
+            self._checksum = zlib.crc32(self.to_bytes())
+        return self._checksum
+
+    def train(self, vectors: np.ndarray) -> None:
+        """
+        Fit the codec to vectors like those to come. A codec that is trained already stays as it is.
+
+        :param vectors: float32 (n, dimension); of more than 65,536 an even selection is taken.
+        :raises ValueError: wrong shape, values that are not finite, or fewer vectors than the codec can be trained on.
+        """
+        vectors = self._checked(vectors)
+        with self._train_lock:
+            if self.is_trained:
+                return
+            if len(vectors) < self.required_training_vectors:
+                msg = (
+                    f"{self.factory_string!r} needs {self.required_training_vectors:,} vectors (tokens) or more "
+                    f"to be trained on, better {self.min_training_vectors:,}, got {len(vectors):,}: write more "
+                    f"documents at once the first time, or take the codec 'SQ8', which needs few"
+                )
+                raise ValueError(msg)
+            if len(vectors) < self.min_training_vectors:
+                logger.warning(
+                    "The codec %r is trained on %d vectors, fewer than the %d it should have: what it stores will be "
+                    "less exact. Write more documents at once the first time.",
+                    self.factory_string,
+                    len(vectors),
+                    self.min_training_vectors,
+                )
+            if len(vectors) > MAX_TRAINING_VECTORS:
+                vectors = vectors[np.linspace(0, len(vectors) - 1, MAX_TRAINING_VECTORS).astype(np.int64)]
+            # a fresh index, swapped in when it is ready: no other thread ever meets one that is half trained
+            index = build_index(self.factory_string, self.dimension)
+            train_index(index, vectors)
+            self._index = index
+
+    def encode(self, vectors: np.ndarray) -> np.ndarray:
+        """
+        Encode vectors.
+
+        :param vectors: float32 (n, dimension). Values beyond what the codec can hold are clipped to its range.
+        :returns: uint8 (n, code_size).
+        :raises ValueError: wrong shape, values that are not finite, or the codec is not trained.
+        """
+        vectors = self._checked(vectors)
+        self._require_training()
+        if len(vectors) == 0:
+            return np.empty((0, self.code_size), np.uint8)
+        if self._limit is not None and max(-vectors.min(), vectors.max()) > self._limit:
+            vectors = np.clip(vectors, -self._limit, self._limit)
+        return self._index.sa_encode(vectors)
+
+    def decode(self, codes: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """
+        Decode what `encode` returned.
+
+        :param codes: uint8 (n, code_size).
+        :param out: float32 (n, dimension), contiguous, to decode into.
+        :returns: float32 (n, dimension).
+        :raises ValueError: wrong shape, or the codec is not trained.
+        """
+        self._require_training()
+        if codes.ndim != 2 or codes.shape[1] != self.code_size or codes.dtype != np.uint8:
+            msg = (
+                f"Expected codes of shape (n, {self.code_size}) and type uint8 for the codec {self.factory_string!r}, "
+                f"got {codes.shape} and {codes.dtype}"
+            )
+            raise ValueError(msg)
+        if len(codes) == 0:
+            return np.empty((0, self.dimension), np.float32) if out is None else out
+        return self._index.sa_decode(np.ascontiguousarray(codes), x=out)
+
+    def to_bytes(self) -> bytes:
+        """Serialise the codec with its training; no pickle."""
+        head = json.dumps({"factory_string": self.factory_string, "dimension": self.dimension}).encode()
+        rest = struct.pack("<I", len(head)) + head + faiss.serialize_index(self._index).tobytes()
+        return struct.pack("<8sI", _MAGIC, zlib.crc32(rest)) + rest
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> RepresentationCodec:
+        """
+        Make a codec from what `to_bytes` returned.
+
+        :param data: the bytes.
+        :raises CorruptCodecError: they are truncated, damaged or something else.
+        """
+        # the checksum comes before faiss: its reader trusts the lengths it finds
+        if len(data) < _HEADER.size or data[:8] != _MAGIC or zlib.crc32(data[12:]) != _HEADER.unpack_from(data)[1]:
+            msg = f"These {len(data):,} bytes are not a serialised codec, or they are truncated or damaged"
+            raise CorruptCodecError(msg)
+        start = _HEADER.size + _HEADER.unpack_from(data)[2]
+        head = json.loads(data[_HEADER.size : start])
+        codec = cls(head["factory_string"], head["dimension"])
+        codec._index = faiss.deserialize_index(np.frombuffer(data, np.uint8, offset=start))
+        return codec
+
+    def _checked(self, vectors: np.ndarray) -> np.ndarray:
+        vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+        if vectors.ndim != 2 or vectors.shape[1] != self.dimension:
+            msg = f"Expected vectors of shape (n, {self.dimension}), got {vectors.shape}"
+            raise ValueError(msg)
+        if vectors.size and not np.isfinite(vectors.min() + vectors.max()):  # both pass NaN on
+            msg = "The vectors hold values that are not finite (NaN or infinity): the model that made them is broken"
+            raise ValueError(msg)
+        return vectors
+
+    def _require_training(self) -> None:
+        if not self.is_trained:
+            msg = f"The codec {self.factory_string!r} has to be trained before it encodes or decodes: call train()"
+            raise ValueError(msg)
+
+    def __repr__(self) -> str:
+        return f"RepresentationCodec({self.factory_string!r}, {self.dimension})"

@@ -1,0 +1,120 @@
+"""Files that appear whole or not at all, and survive a power cut."""
+
+from __future__ import annotations
+
+import errno
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from haystack_deformer.representations.errors import RepresentationStoreError, StoreFullError
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """
+    Write a file, replacing one that is there.
+
+    :param path: the file.
+    :param data: its contents.
+    :raises StoreFullError: the disk has no room.
+    :raises RepresentationStoreError: the folder cannot be written to.
+    """
+    with _written_beside(path, data) as temporary, storage_errors(path):
+        temporary.replace(path)
+    sync(path.parent)
+
+
+def write_first(path: Path, data: bytes) -> bool:
+    """
+    Write a file unless there is one: of several processes that do so at once, one succeeds.
+
+    :param path: the file.
+    :param data: its contents.
+    :returns: whether the file is this call's.
+    :raises StoreFullError: the disk has no room.
+    :raises RepresentationStoreError: the folder cannot be written to.
+    """
+    with _written_beside(path, data) as temporary, storage_errors(path):
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+    sync(path.parent)
+    return True
+
+
+def sync(path: Path) -> None:
+    """
+    Make a file, or the names in a folder, durable.
+
+    :param path: the file or folder.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(path: Path) -> None:
+    """
+    Make a folder and those above it, where they are missing.
+
+    :param path: the folder.
+    :raises RepresentationStoreError: a file stands in the way, or the folder above cannot be written to.
+    """
+    with storage_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """
+    Turn the system's errors into ones that say what to do.
+
+    :param path: what is worked on, for the message.
+    :raises StoreFullError: the disk has no room.
+    :raises RepresentationStoreError: everything else.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise StoreFullError(no_room_message(path)) from error
+        if isinstance(error, FileExistsError | NotADirectoryError):
+            msg = f"{path} is, or lies below, a file where a folder is expected: give another path"
+        elif isinstance(error, PermissionError) or error.errno == errno.EROFS:
+            msg = f"{path} cannot be written to ({error.strerror}): give write permission or another path"
+        else:
+            msg = f"{path}: {error.strerror or error}"
+        raise RepresentationStoreError(msg) from error
+
+
+def no_room_message(path: Path) -> str:
+    """
+    Say that the disk is full.
+
+    :param path: what was written to.
+    """
+    return (
+        f"No room on the disk for {path}: nothing of this call was stored, all that was stored before is still there. "
+        f"Free some space (or raise the quota), then write again"
+    )
+
+
+@contextmanager
+def _written_beside(path: Path, data: bytes) -> Iterator[Path]:
+    # not tempfile's, whose mode 0600 would lock other users' processes out of what they may read
+    temporary = path.parent / f".{path.name}-{uuid.uuid4().hex}"
+    try:
+        with storage_errors(path), temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,236 @@
+"""The store on disk: LMDB, one folder, many reading processes and one that writes."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import lmdb
+
+from haystack_deformer.representations.errors import RepresentationStoreError, StoreCorruptError, StoreReadOnlyError
+from haystack_deformer.representations.files import make_folder, storage_errors, sync
+from haystack_deformer.representations.generations import Generations
+from haystack_deformer.representations.lmdb_environment import SharedEnvironment, registry
+from haystack_deformer.representations.lmdb_errors import lmdb_errors
+from haystack_deformer.representations.store import RepresentationStore, StoreStatistics, check_keys, check_records
+
+T = TypeVar("T")
+_GIB = 1 << 30
+_KEYS_AT_ONCE = 1_000
+
+
+class LmdbRepresentationStore(RepresentationStore):
+    """
+    Records in LMDB: batched reads that never wait for the writer, writes that survive kill -9.
+
+    May be open in any number of processes and threads at once, several times in one process, and across a fork. Not on
+    network file systems, whose locks and maps LMDB cannot rely on.
+
+    :param path: the store's folder, made if it is missing.
+    :param map_size: address space to begin with, in bytes; it grows by doubling.
+    :param read_only: never write; a store must be there.
+    :raises RepresentationStoreError: the path is a file, or cannot be read, or there is no store and none can be made.
+    :raises StoreCorruptError: the data file is truncated or damaged.
+    """
+
+    def __init__(self, path: str | Path, map_size: int = _GIB, *, read_only: bool = False) -> None:
+        self.path = Path(path)
+        self._map_size = map_size
+        self._generations = Generations(self.path)
+        self._held: tuple[SharedEnvironment, int] | None = None
+        self._closed = False
+        self._read_only = read_only
+        if self.path.exists() and not self.path.is_dir():
+            msg = f"{self.path} is a file where a folder for representations is expected: give another path"
+            raise RepresentationStoreError(msg)
+        if not read_only and not self._generations.exists():
+            self._generations.begin()
+        with self._borrowed() as (environment, generation):
+            if not read_only and not environment.read_only:
+                self._generations.remove_older(generation)
+
+    def get(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Read several records in one transaction: see :meth:`RepresentationStore.get`."""
+        check_keys(keys)
+        return self._read(lambda txn: [txn.get(key) for key in keys])
+
+    def contains(self, keys: Sequence[bytes]) -> list[bool]:
+        """Tell which keys have a record: see :meth:`RepresentationStore.contains`."""
+        check_keys(keys)
+
+        def look(txn: lmdb.Transaction[bytes]) -> list[bool]:
+            with txn.cursor() as cursor:
+                return [bool(cursor.set_key(key)) for key in keys]
+
+        return self._read(look)
+
+    def put(self, records: Mapping[bytes, bytes]) -> None:
+        """Store records in one transaction, on disk when this returns: see :meth:`RepresentationStore.put`."""
+        check_records(records)
+        self._require_writable()
+
+        def write(txn: lmdb.Transaction[bytes], _environment: SharedEnvironment, _generation: int) -> None:
+            for key in sorted(records):
+                txn.put(key, records[key])
+
+        if records:
+            self._write(write)
+
+    def delete(self, keys: Sequence[bytes]) -> int:
+        """Remove records in one transaction: see :meth:`RepresentationStore.delete`."""
+        check_keys(keys)
+        self._require_writable()
+        return self._write(lambda txn, _environment, _generation: sum(map(txn.delete, sorted(keys)))) if keys else 0
+
+    def keys(self) -> Iterator[bytes]:
+        """Go through the keys in ascending order, in short transactions: see :meth:`RepresentationStore.keys`."""
+        batch = self._read(lambda txn: _keys_after(txn, b""))
+        while batch:
+            yield from batch
+            after = batch[-1]
+            batch = self._read(lambda txn, after=after: _keys_after(txn, after))  # type: ignore[misc]
+
+    def __len__(self) -> int:
+        return self._read(lambda txn: int(txn.stat()["entries"]))
+
+    def statistics(self) -> StoreStatistics:
+        """Count and measure what is stored. Goes through all keys, but reads no record."""
+
+        def sizes(txn: lmdb.Transaction[bytes]) -> list[int]:
+            with txn.cursor() as cursor:
+                return [len(value) for value in cursor.iternext(keys=False, values=True)]
+
+        measured = self._read(sizes, buffers=True)
+        with self._borrowed() as (environment, _):
+            files = sum(file.stat().st_size for file in environment.path.iterdir())
+        return StoreStatistics(len(measured), sum(measured), files)
+
+    def compact(self) -> None:
+        """
+        Copy what is stored into a new generation and remove the old one. Writers wait meanwhile, readers do not.
+
+        :raises StoreFullError: the disk has no room for the copy; the store stays as it was.
+        :raises StoreReadOnlyError: the store can only be read.
+        """
+        self._require_writable()
+
+        def copy(_txn: lmdb.Transaction[bytes], environment: SharedEnvironment, generation: int) -> None:
+            self._generations.remove_newer(generation)
+            folder = self._generations.folder(generation + 1)
+            make_folder(folder)
+            try:
+                environment.copy_to(folder)
+                with storage_errors(folder):
+                    sync(folder / "data.mdb")
+                    sync(folder)
+                    sync(self.path)
+                # the old generation's write lock is held: whoever writes next gets it after this, and looks again
+                self._generations.switch(generation + 1)
+            except BaseException:
+                if self._generations.current() == generation:
+                    self._generations.remove_newer(generation)
+                raise
+
+        self._write(copy)
+        with self._borrowed() as (_, generation):
+            self._generations.remove_older(generation)
+
+    def close(self) -> None:
+        """Let go of the environment; the last store on it in this process closes it. Closing twice is no error."""
+        with registry.lock:
+            self._closed = True
+            held, self._held = self._held, None
+            if held:
+                registry.release(held[0])
+
+    def __del__(self) -> None:
+        if getattr(self, "_held", None):
+            self.close()
+
+    @contextmanager
+    def _borrowed(self) -> Iterator[tuple[SharedEnvironment, int]]:
+        """Have the environment of the generation that counts now, open until the end of the block."""
+        with registry.lock:
+            environment, generation = self._held = self._hold()
+            environment.users += 1
+        try:
+            with lmdb_errors(self.path):
+                yield environment, generation
+        finally:
+            registry.release(environment)
+
+    def _hold(self) -> tuple[SharedEnvironment, int]:
+        if self._closed:
+            msg = f"The store in {self.path} was closed"
+            raise RepresentationStoreError(msg)
+        while True:
+            generation = self._generations.current()
+            held = self._held
+            if held and held[0].pid == os.getpid() and held[1] == generation:
+                return held
+            try:
+                with lmdb_errors(self.path):
+                    environment = registry.acquire(self._generations.folder(generation), self._map_size)
+            except FileNotFoundError as error:
+                if self._generations.current() == generation:
+                    msg = f"{self._generations.folder(generation)} is missing: remove {self.path} and index again"
+                    raise StoreCorruptError(msg) from error
+                continue
+            # what was opened may have been on its way out, already emptied by a compaction
+            if self._generations.current() != generation:
+                registry.release(environment)
+                continue
+            if held:
+                registry.release(held[0])
+            return environment, generation
+
+    def _read(self, work: Callable[[lmdb.Transaction[bytes]], T], *, buffers: bool = False) -> T:
+        while True:
+            with self._borrowed() as (environment, _):
+                try:
+                    with environment.transaction(buffers=buffers) as txn:
+                        return work(txn)
+                except lmdb.MapResizedError:
+                    environment.follow()
+
+    def _write(self, work: Callable[[lmdb.Transaction[bytes], SharedEnvironment, int], T]) -> T:
+        while True:
+            with self._borrowed() as (environment, generation):
+                size = environment.map_size()
+                try:
+                    with environment.transaction(write=True) as txn:
+                        # only now: a compaction may have ended while this waited for the write lock
+                        if self._generations.current() != generation:
+                            continue
+                        if not environment.swept:
+                            self._generations.remove_newer(generation)
+                            environment.swept = True
+                        return work(txn, environment, generation)
+                except lmdb.MapFullError:
+                    environment.grow(size)
+                except lmdb.MapResizedError:
+                    environment.follow()
+                except lmdb.PanicError:
+                    environment.reopen()
+                    raise
+
+    def _require_writable(self) -> None:
+        if not self._read_only:
+            with self._borrowed() as (environment, _):
+                if not environment.read_only:
+                    return
+        reason = "was opened with read_only" if self._read_only else "lies where this process may not write"
+        msg = f"The store in {self.path} {reason}: open it otherwise, or give write permission, to change it"
+        raise StoreReadOnlyError(msg)
+
+
+def _keys_after(txn: lmdb.Transaction[bytes], after: bytes) -> list[bytes]:
+    with txn.cursor() as cursor:
+        # one more than the last key in order: the same with a zero byte behind it
+        if not (cursor.set_range(after + b"\0") if after else cursor.first()):
+            return []
+        return list(itertools.islice(cursor.iternext(keys=True, values=False), _KEYS_AT_ONCE))
