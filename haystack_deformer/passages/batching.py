@@ -21,6 +21,11 @@ class BatchPlan:
     batch_size: int
     max_padding: float
 
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            msg = f"batch_size must be at least 1, got {self.batch_size}."
+            raise ValueError(msg)
+
     @classmethod
     def for_device(cls, device: torch.device, batch_size: int) -> BatchPlan:
         """

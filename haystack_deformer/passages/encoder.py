@@ -123,7 +123,7 @@ class PassageEncoder:
             PassageRepresentation(
                 window_lengths=np.asarray([len(ids) for ids in passage.window_ids], dtype=np.int32),
                 offsets=np.concatenate([empty_offsets, *passage.window_offsets]),
-                states=np.concatenate([empty_states, *(next(rows) for _ in passage.window_ids)]),  # type: ignore[list-item]
+                states=np.concatenate([empty_states, *(next(rows) for _ in passage.window_ids)]),
             )
             for passage in passages
         ]

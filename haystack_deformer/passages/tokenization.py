@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -89,12 +90,15 @@ class PassageTokenizer:
         Token ids of a question's block. A question longer than `max_question_length` is cut, with a warning.
 
         :param text: the question.
-        :raises ValueError: where it is empty or blank.
+        :raises ValueError: where it is empty, blank, or nothing is left of it (control characters alone).
         """
         if not isinstance(text, str) or not text.strip():
             msg = f"The question is empty ({text!r}): give at least one word."
             raise ValueError(msg)
         token_ids = self._encode([text])[0].ids
+        if not token_ids:
+            msg = f"The question has no text that the tokenizer knows ({text!r}): give at least one word."
+            raise ValueError(msg)
         longest = self.config.max_question_length
         if len(token_ids) > longest:
             logger.warning(
@@ -111,16 +115,16 @@ class PassageTokenizer:
 
         :param texts: any lengths.
         """
-        return [self._windows(encoding) for encoding in self._encode(texts)]
+        return [self._windows(text, encoding) for text, encoding in zip(texts, self._encode(texts), strict=True)]
 
     def _encode(self, texts: Sequence[str]) -> list[Any]:
         # a lone surrogate is no Unicode text for the Rust tokenizer; one character for one keeps the offsets
         texts = [text.encode("utf-8", "replace").decode("utf-8") if _has_surrogate(text) else text for text in texts]
         return list(self._backend.encode_batch(list(texts), add_special_tokens=False))
 
-    def _windows(self, encoding: Any) -> TokenizedPassage:
+    def _windows(self, text: str, encoding: Any) -> TokenizedPassage:
         token_ids = encoding.ids
-        offsets = np.asarray(encoding.offsets, dtype=np.uint32).reshape(-1, 2)
+        offsets = _with_marks(text, np.asarray(encoding.offsets, dtype=np.uint32).reshape(-1, 2))
         room = self.passage_length - self.layout.passage_specials
         before = np.zeros((len(self.layout.passage_prefix), 2), dtype=np.uint32)
         after = np.zeros((len(self.layout.passage_suffix), 2), dtype=np.uint32)
@@ -134,6 +138,24 @@ class PassageTokenizer:
                 break
             start += self.config.doc_stride
         return TokenizedPassage(window_ids, window_offsets)
+
+
+def _with_marks(text: str, offsets: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+    """
+    Offsets that take in the marks behind a token.
+
+    A tokenizer that strips accents leaves a combining mark out of the token that it stands on, and an answer's last
+    letter would lose it.
+    """
+    if text.isascii():
+        return offsets
+    nexts = np.append(offsets[1:, 0], len(text))
+    for row in np.flatnonzero(nexts > offsets[:, 1]):
+        end = int(offsets[row, 1])
+        while end < nexts[row] and unicodedata.category(text[end]) in {"Mn", "Me"}:
+            end += 1
+        offsets[row, 1] = end
+    return offsets
 
 
 def _has_surrogate(text: str) -> bool:

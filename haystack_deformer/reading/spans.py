@@ -50,12 +50,14 @@ def best_spans(
     :return: for each window its spans; fewer than `top_k` where there are no more.
     """
     batch, length = start_logits.shape[0], start_logits.shape[1] - 1
+    longest = min(max_answer_length, length)
+    if not batch or longest < 1:
+        return [[] for _ in offsets]
     candidates = np.zeros((batch, length), dtype=bool)
     for row, window in zip(candidates, offsets, strict=True):
         row[: len(window)] = window[:, 1] > window[:, 0]
     starts = np.where(candidates, start_logits[:, 1:], -np.inf)
     ends = np.where(candidates, end_logits[:, 1:], -np.inf)
-    longest = min(max_answer_length, length)
     # scores[b, i, j] is the span from token i to token i + j: a band, where the full square would be mostly too long
     padded = np.pad(ends, ((0, 0), (0, longest - 1)), constant_values=-np.inf)
     scores = starts[:, :, None] + np.lib.stride_tricks.sliding_window_view(padded, longest, axis=1)
@@ -70,8 +72,6 @@ def best_spans(
 def _window_spans(
     scores: Floats, longest: int, offsets: npt.NDArray[np.uint32], top_k: int, duplicate_filtering: int
 ) -> list[TextSpan]:
-    if not scores.size:
-        return []
     if top_k == 1:
         order = np.array([scores.argmax()])
     elif duplicate_filtering < 0:

@@ -1,0 +1,302 @@
+"""Windows cover every token, never depend on a question, and know the characters that a token comes from."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import unicodedata
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from transformers import AutoModelForQuestionAnswering, BertTokenizer, BertTokenizerFast
+
+from haystack_deformer.modeling import DeFormerConfig
+from haystack_deformer.modeling.backbones import BertBackbone
+from haystack_deformer.passages import PassageTokenizer, TokenizedPassage, load_tokenizer
+
+ROOM = 10
+STRIDE = 4
+# any character, lone surrogates among them, and many of those that the tiny vocabulary knows
+TEXTS = st.text(st.one_of(st.characters(), st.sampled_from("abc xyz, \u0301\u200d\ud800😀é")), max_size=120)
+FIXTURES_ARE_CONSTANT = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None
+)
+
+
+def make(tokenizer: BertTokenizerFast, room: int = ROOM, stride: int = STRIDE, question: int = 6) -> PassageTokenizer:
+    """Windows of `room` tokens of text."""
+    config = DeFormerConfig(1, max_seq_len=question + 2 + room + 1, doc_stride=stride, max_question_length=question)
+    return PassageTokenizer(tokenizer, config, BertBackbone)
+
+
+@pytest.fixture(scope="module")
+def passages(tiny_tokenizer: BertTokenizerFast) -> PassageTokenizer:
+    return make(tiny_tokenizer)
+
+
+def tokens_of(tokenizer: BertTokenizerFast, text: str) -> list[int]:
+    """The whole text's tokens, without windows."""
+    return tokenizer.encode(text.encode("utf-8", "replace").decode(), add_special_tokens=False)
+
+
+def unwind(passage: TokenizedPassage, stride: int = STRIDE) -> tuple[list[int], np.ndarray]:
+    """The whole text's tokens and offsets, put together again from its windows without their [SEP]."""
+    ids: list[int] = []
+    offsets: list[np.ndarray] = []
+    for number, (window, places) in enumerate(zip(passage.window_ids, passage.window_offsets, strict=True)):
+        overlap = len(ids) - number * stride
+        assert ids[len(ids) - overlap :] == window[:overlap]
+        ids += window[overlap:-1]
+        offsets.append(places[overlap:-1])
+    return ids, np.concatenate(offsets) if offsets else np.zeros((0, 2), dtype=np.uint32)
+
+
+class TestWindows:
+    @given(text=TEXTS)
+    @FIXTURES_ARE_CONSTANT
+    def test_cover_every_token_of_any_text(
+        self, passages: PassageTokenizer, tiny_tokenizer: BertTokenizerFast, text: str
+    ) -> None:
+        (passage,) = passages.passages([text])
+        ids, offsets = unwind(passage)
+        assert ids == tokens_of(tiny_tokenizer, text)
+        assert [len(places) for places in passage.window_offsets] == [len(window) for window in passage.window_ids]
+        assert (offsets[:, 0] < offsets[:, 1]).all()
+        assert (offsets[1:, 0] >= offsets[:-1, 1]).all()
+        assert not len(offsets) or offsets[-1, 1] <= len(text)
+
+    @given(count=st.integers(0, 70), room=st.integers(1, 15), data=st.data())
+    @FIXTURES_ARE_CONSTANT
+    def test_start_every_stride_and_end_with_the_text(
+        self, tiny_tokenizer: BertTokenizerFast, count: int, room: int, data: st.DataObject
+    ) -> None:
+        stride = data.draw(st.integers(1, room))
+        words = [("paris", "city", "river", "the")[number % 4] for number in range(count)]
+        (passage,) = make(tiny_tokenizer, room, stride).passages([" ".join(words)])
+        whole = tokens_of(tiny_tokenizer, " ".join(words))
+        assert len(whole) == count
+        sep = tiny_tokenizer.sep_token_id
+        for number, window in enumerate(passage.window_ids):
+            start = number * stride
+            assert window == [*whole[start : start + room], sep]
+            # the last window alone reaches the end: no window says nothing new
+            assert (start + room >= count) == (number == len(passage.window_ids) - 1)
+        assert bool(passage.window_ids) == bool(count)
+
+    def test_special_tokens_are_no_text(self, passages: PassageTokenizer) -> None:
+        (passage,) = passages.passages(["paris " * 25])
+        assert len(passage.window_ids) == 5
+        for places in passage.window_offsets:
+            assert places.dtype == np.uint32
+            assert places[-1].tolist() == [0, 0]
+            assert (places[:-1, 1] > 0).all()
+
+    @pytest.mark.parametrize("text", ["", " ", "\n\t \r\n", "\u00a0\u3000", "\u200b", "\u0301", "\x00"], ids=ascii)
+    def test_text_without_a_token_has_none(self, passages: PassageTokenizer, text: str) -> None:
+        before, blank, after = passages.passages(["paris", text, "city"])
+        assert blank.window_ids == []
+        assert blank.window_offsets == []
+        assert len(before.window_ids) == len(after.window_ids) == 1
+
+    def test_of_no_texts(self, passages: PassageTokenizer) -> None:
+        assert passages.passages([]) == []
+
+    def test_do_not_depend_on_neighbours_or_earlier_calls(self, passages: PassageTokenizer) -> None:
+        text = "the capital of france is paris and the city has a river " * 2
+        alone = passages.passages([text])[0]
+        passages.question("what is paris")
+        among = passages.passages(["x" * 50, text, ""])[1]
+        assert alone.window_ids == among.window_ids
+        assert all(np.array_equal(*pair) for pair in zip(alone.window_offsets, among.window_offsets, strict=True))
+
+    def test_depend_on_the_longest_question_alone(self, tiny_tokenizer: BertTokenizerFast) -> None:
+        """Not on any question asked: a setting that leaves the window its length leaves the windows as they are."""
+        text = "the capital of france is paris " * 5
+        one, other = (make(tiny_tokenizer, question=length) for length in (3, 20))
+        assert one.passages([text])[0].window_ids == other.passages([text])[0].window_ids
+        assert one.fingerprint == other.fingerprint
+
+    def test_200_000_characters_without_a_space(self, passages: PassageTokenizer) -> None:
+        text = "x" * 200_000
+        (passage,) = passages.passages([text])
+        (window,), (offsets,) = passage.window_ids, passage.window_offsets
+        # WordPiece gives up on so long a word, and marks all of it as unknown
+        assert len(window) == 2
+        assert offsets[0].tolist() == [0, 200_000]
+
+    def test_200_000_characters_of_punctuation(
+        self, tiny_tokenizer: BertTokenizerFast, passages: PassageTokenizer
+    ) -> None:
+        (passage,) = passages.passages(["." * 200_000])
+        ids, offsets = unwind(passage)
+        assert len(ids) == 200_000
+        assert np.array_equal(offsets, np.stack([np.arange(200_000), np.arange(1, 200_001)], axis=1))
+
+
+class TestOffsets:
+    def test_of_ascii(self, passages: PassageTokenizer) -> None:
+        text = "Paris, the CAPITAL  of\nFrance."
+        assert self.pieces(passages, text) == ["Paris", ",", "the", "CAPITAL", "of", "France", "."]
+
+    @pytest.mark.parametrize(
+        ("text", "pieces"),
+        [
+            ("😀 paris 😀", ["😀", "paris", "😀"]),
+            ("👨\u200d👩\u200d👧 paris", ["👨\u200d👩\u200d👧", "paris"]),
+            ("❤\ufe0f paris", ["❤\ufe0f", "paris"]),
+            # composed, decomposed, and two marks on one letter at a text's end
+            ("p\u00e1ris city", ["p\u00e1ris", "city"]),
+            ("pa\u0301ris city", ["pa\u0301ris", "city"]),
+            ("city paris\u0301\u0302", ["city", "paris\u0301\u0302"]),
+            ("paris\u0301, city", ["paris\u0301", ",", "city"]),
+            # of a word of several tokens the mark goes with the letter that it stands on
+            ("a\u0301b", ["a\u0301", "b"]),
+            ("\u0301paris", ["paris"]),
+            # lower-casing makes two characters of this one
+            ("\u0130 paris", ["\u0130", "paris"]),
+            ("paris שָׁלוֹם city", ["paris", "שָׁלוֹם", "city"]),
+            ("مَرْحَبًا paris", ["مَرْحَبًا", "paris"]),
+            ("中文paris", ["中", "文", "paris"]),
+            ("한국 paris", ["한국", "paris"]),
+            ("paris\ud800 city \udfff", ["paris", "\ud800", "city", "\udfff"]),
+            ("pa\u00adris paris", ["pa\u00adris", "paris"]),
+        ],
+        ids=ascii,
+    )
+    def test_are_the_characters_of_the_text(self, passages: PassageTokenizer, text: str, pieces: list[str]) -> None:
+        assert self.pieces(passages, text) == pieces
+
+    @given(text=TEXTS)
+    @FIXTURES_ARE_CONSTANT
+    def test_stand_on_what_the_token_says(
+        self, passages: PassageTokenizer, tiny_tokenizer: BertTokenizerFast, text: str
+    ) -> None:
+        (passage,) = passages.passages([text])
+        ids, offsets = unwind(passage)
+        for token, (start, end) in zip(tiny_tokenizer.convert_ids_to_tokens(ids), offsets.tolist(), strict=True):
+            piece = text[start:end]
+            assert end == len(text) or unicodedata.category(text[end]) != "Mn" or token == "[UNK]"
+            if token != "[UNK]":
+                kept = [c for c in unicodedata.normalize("NFD", piece) if unicodedata.category(c)[0] not in "MC"]
+                said = "".join(kept).lower() or "?" * len(piece)
+                assert said == token.removeprefix("##")
+
+    def test_of_a_cased_tokenizer_leave_marks_to_their_own_tokens(self, tmp_path: Path) -> None:
+        vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "Cafe", "##\u0301", "s"]
+        (tmp_path / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
+        cased = BertTokenizerFast(vocab_file=str(tmp_path / "vocab.txt"), do_lower_case=False)
+        assert self.pieces(make(cased), "Cafe\u0301 s") == ["Cafe", "\u0301", "s"]
+
+    @staticmethod
+    def pieces(passages: PassageTokenizer, text: str) -> list[str]:
+        _, offsets = unwind(passages.passages([text])[0])
+        return [text[start:end] for start, end in offsets.tolist()]
+
+
+class TestQuestion:
+    def test_stands_between_its_special_tokens(
+        self, passages: PassageTokenizer, tiny_tokenizer: BertTokenizerFast
+    ) -> None:
+        assert tiny_tokenizer.decode(passages.question("Which city?")) == "[CLS] which city? [SEP]"
+
+    @pytest.mark.parametrize("question", ["", " ", "\n\t", None, 7, "\u200b", "\u0301 \x00"], ids=ascii)
+    def test_blank_is_refused(self, passages: PassageTokenizer, question: Any) -> None:
+        with pytest.raises(ValueError, match="at least one word"):
+            passages.question(question)
+
+    def test_too_long_is_cut_and_warned(
+        self, passages: PassageTokenizer, tiny_tokenizer: BertTokenizerFast, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        ids = passages.question("what is the capital of france in which city")
+        assert tiny_tokenizer.decode(ids) == "[CLS] what is the capital of france [SEP]"
+        (record,) = caplog.records
+        assert record.levelno == logging.WARNING
+        assert "9 tokens" in record.getMessage()
+        assert "max_question_length=6" in record.getMessage()
+
+    def test_longest_is_not_warned(self, passages: PassageTokenizer, caplog: pytest.LogCaptureFixture) -> None:
+        assert len(passages.question("what is the capital of france")) == 8
+        assert not caplog.records
+
+    def test_lone_surrogate(self, passages: PassageTokenizer, tiny_tokenizer: BertTokenizerFast) -> None:
+        assert tiny_tokenizer.decode(passages.question("paris \ud83d")) == "[CLS] paris? [SEP]"
+
+
+class TestSettings:
+    def test_slow_tokenizer_is_refused(self, tiny_tokenizer: BertTokenizerFast, tmp_path: Path) -> None:
+        slow = BertTokenizer(vocab_file=tiny_tokenizer.save_vocabulary(str(tmp_path))[0])
+        with pytest.raises(ValueError, match=r"BertTokenizer is a slow tokenizer.*use_fast=True"):
+            make(slow)
+
+    def test_stride_too_large_is_refused(self, tiny_tokenizer: BertTokenizerFast) -> None:
+        with pytest.raises(ValueError, match="doc_stride=11"):
+            make(tiny_tokenizer, stride=11)
+
+    @pytest.mark.parametrize(
+        ("lengths", "culprit"),
+        [
+            ({"max_seq_len": 60, "max_question_length": 20}, "max_seq_len=60"),
+            ({"max_seq_len": 60, "max_question_length": 40}, "max_question_length=40"),
+        ],
+        ids=["window", "question"],
+    )
+    def test_blocks_longer_than_the_positions_are_refused(
+        self, make_tiny_bert: Any, tiny_tokenizer: BertTokenizerFast, lengths: dict[str, int], culprit: str
+    ) -> None:
+        folder = make_tiny_bert(layers=1, max_position_embeddings=32)
+        backbone = BertBackbone(AutoModelForQuestionAnswering.from_pretrained(folder))
+        with pytest.raises(ValueError, match=rf"{culprit} makes a block of .* positions for 32"):
+            PassageTokenizer(tiny_tokenizer, DeFormerConfig(0, doc_stride=8, **lengths), backbone)
+        PassageTokenizer(
+            tiny_tokenizer, DeFormerConfig(0, doc_stride=8, max_seq_len=62, max_question_length=28), backbone
+        )
+
+    def test_truncation_and_padding_of_the_callers_tokenizer_do_not_count(
+        self, tiny_bert: Path, tiny_tokenizer: BertTokenizerFast
+    ) -> None:
+        """Sentence encoders record a truncation in tokenizer.json, and any call sets one anew."""
+        text = "paris city " * 20
+        own = load_tokenizer(tiny_bert)
+        own.backend_tokenizer.enable_truncation(3)
+        own.backend_tokenizer.enable_padding(length=64)
+        passages = make(own)
+        own(text, truncation=True, max_length=5, padding="max_length")
+        assert unwind(passages.passages([text, "paris"])[0])[0] == tokens_of(tiny_tokenizer, text)
+        assert passages.fingerprint == make(tiny_tokenizer).fingerprint
+
+
+class TestFingerprint:
+    def test_is_the_same_for_the_same(self, tiny_tokenizer: BertTokenizerFast, tiny_bert: Path) -> None:
+        assert make(tiny_tokenizer).fingerprint == make(load_tokenizer(tiny_bert)).fingerprint
+
+    def test_changes_with_window_and_stride(self, tiny_tokenizer: BertTokenizerFast) -> None:
+        prints = [make(tiny_tokenizer, *lengths).fingerprint for lengths in ((10, 4), (11, 4), (10, 5))]
+        assert all(one != other for one, other in ((prints[0], prints[1]), (prints[0], prints[2])))
+
+    def test_changes_with_the_tokenizer(self, tiny_tokenizer: BertTokenizerFast, tmp_path: Path) -> None:
+        vocabulary = Path(tiny_tokenizer.save_vocabulary(str(tmp_path))[0])
+        cased = BertTokenizerFast(vocab_file=str(vocabulary), do_lower_case=False)
+        assert make(cased).fingerprint != make(tiny_tokenizer).fingerprint
+
+
+def test_threads_get_what_one_gets(passages: PassageTokenizer) -> None:
+    texts = [f"the capital of country {number} is city {number % 7} " * (number % 5 + 1) for number in range(64)]
+    alone = [passages.passages([text])[0].window_ids for text in texts]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda text: passages.passages([text])[0].window_ids, texts))
+    assert together == alone
+
+
+class TestLoadTokenizer:
+    def test_is_the_fast_one(self, tiny_bert: Path) -> None:
+        assert load_tokenizer(tiny_bert).is_fast
+
+    def test_is_made_from_a_vocabulary_alone(self, tiny_bert: Path, tmp_path: Path) -> None:
+        folder = shutil.copytree(tiny_bert, tmp_path / "model")
+        (folder / "tokenizer.json").unlink()
+        assert load_tokenizer(folder).is_fast
