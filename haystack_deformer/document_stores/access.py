@@ -1,0 +1,224 @@
+"""What the hook asks a document store beside its public methods, for any store and, faster, for those in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TypeVar
+
+from haystack.document_stores import BaseDocumentStore
+from haystack.schema import Document, FilterType
+
+from haystack_deformer.document_stores.reference import REPRESENTATION_META_KEY, references_shown
+
+T = TypeVar("T")
+
+IDS_AT_ONCE = 500
+"""Ids or references in one query; SQLite takes 999 variables in the oldest release that is about."""
+
+
+@dataclass(frozen=True)
+class StoredDocument:
+    """
+    What of a stored document the hook works with.
+
+    :param index: where it is.
+    :param id: its id.
+    :param text: its content where that is text with something in it; None: it has no states.
+    :param reference: what its meta carries, right or not.
+    """
+
+    index: str
+    id: str
+    text: str | None
+    reference: str | None
+
+    @classmethod
+    def of(cls, document: Document, index: str) -> StoredDocument:
+        """
+        From Haystack's document.
+
+        :param document: as the store holds it.
+        :param index: where it is.
+        """
+        text = text_of(document.content, document.content_type)
+        return cls(index, document.id, text, (document.meta or {}).get(REPRESENTATION_META_KEY))
+
+
+def text_of(content: object, content_type: str | None) -> str | None:
+    """
+    The text that has states; None for tables, images, None, and what is empty or white space.
+
+    :param content: of a document.
+    :param content_type: of the same.
+    """
+    if content_type in ("text", None) and isinstance(content, str) and content.strip():
+        return content
+    return None
+
+
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """
+    Go through items some at a time.
+
+    :param items: any number.
+    :param size: of a batch; the last may be smaller.
+    """
+    rest = iter(items)
+    while batch := list(islice(rest, size)):
+        yield batch
+
+
+class DocumentAccess:
+    """
+    Any store, through what every store of Haystack has.
+
+    It knows of the default index and of those that were written to since it was made, for no method lists them.
+
+    :param store: made by the mixin.
+    :param update_meta: the parent's `update_document_meta`.
+    """
+
+    derived_meta: frozenset[str] = frozenset()
+    """Fields that the store puts into the meta of what it hands out and keeps elsewhere."""
+
+    def __init__(self, store: BaseDocumentStore, update_meta: Callable[..., None]) -> None:
+        self.store: Any = store
+        self._update_meta = update_meta
+        self._written: dict[str, None] = {}
+
+    def note_index(self, index: str) -> None:
+        """
+        Remember that there is an index.
+
+        :param index: its name.
+        """
+        self._written[index] = None
+
+    def indexes(self) -> list[str]:
+        """All indexes that may hold documents."""
+        return list(dict.fromkeys([self.store.index, *self._written]))
+
+    def count(self, index: str, filters: FilterType | None = None) -> int:
+        """
+        Number of documents.
+
+        :param index: where.
+        :param filters: which; None: all.
+        """
+        return int(self.store.get_document_count(index=index, filters=filters))
+
+    def documents(
+        self, index: str, filters: FilterType | None = None, batch_size: int = 1_000
+    ) -> Iterator[StoredDocument]:
+        """
+        Go through the documents of an index.
+
+        :param index: where.
+        :param filters: which; None: all.
+        :param batch_size: documents to hold at once.
+        """
+        with references_shown():
+            documents = self.store.get_all_documents_generator(
+                index=index, filters=filters, return_embedding=False, batch_size=batch_size
+            )
+        while True:
+            # this thread may read for others between two of our documents: shown for our own steps only
+            with references_shown():
+                batch = [StoredDocument.of(document, index) for document in islice(documents, batch_size)]
+            yield from batch
+            if len(batch) < batch_size:
+                return
+
+    def by_ids(self, ids: Collection[str], index: str | None = None) -> list[StoredDocument]:
+        """
+        The documents with some ids.
+
+        :param ids: those that are not there are passed over.
+        :param index: where; None: in every index.
+        """
+        found = []
+        with references_shown():
+            for name in self.indexes() if index is None else [index]:
+                for batch in batches(ids, IDS_AT_ONCE):
+                    documents = self.store.get_documents_by_id(batch, index=name)
+                    found += [StoredDocument.of(document, name) for document in documents]
+        return found
+
+    def referring(self, references: Collection[str]) -> list[StoredDocument]:
+        """
+        The documents of every index whose meta carries one of some references.
+
+        :param references: of states.
+        """
+        found = []
+        with references_shown():
+            for name in self.indexes():
+                for batch in batches(references, IDS_AT_ONCE):
+                    documents = self.store.get_all_documents(
+                        index=name, filters={REPRESENTATION_META_KEY: batch}, return_embedding=False
+                    )
+                    found += [StoredDocument.of(document, name) for document in documents]
+        return found
+
+    def set_references(self, index: str, references: Mapping[str, str]) -> None:
+        """
+        Write references into the meta of documents and leave the rest of it.
+
+        :param index: where.
+        :param references: by id. The documents must be there.
+        """
+        with references_shown():
+            for batch in batches(references, IDS_AT_ONCE):
+                for document in self.store.get_documents_by_id(batch, index=index):
+                    meta = {**(document.meta or {}), REPRESENTATION_META_KEY: references[document.id]}
+                    self._update_meta(document.id, meta, index=index)
+
+
+class MemoryDocumentAccess(DocumentAccess):
+    """InMemoryDocumentStore: its dictionaries, where its methods copy every document to look at one."""
+
+    def indexes(self) -> list[str]:
+        """All indexes that hold documents; labels are in the same dictionary."""
+        return [name for name in list(self.store.indexes) if self._held(name)]
+
+    def count(self, index: str, filters: FilterType | None = None) -> int:
+        """Number of documents: see :meth:`DocumentAccess.count`."""
+        return super().count(index, filters) if filters else len(self._held(index))
+
+    def documents(
+        self, index: str, filters: FilterType | None = None, batch_size: int = 1_000
+    ) -> Iterator[StoredDocument]:
+        """Go through the documents of an index: see :meth:`DocumentAccess.documents`."""
+        if filters:
+            return super().documents(index, filters, batch_size)
+        return (StoredDocument.of(document, index) for document in self._held(index))
+
+    def by_ids(self, ids: Collection[str], index: str | None = None) -> list[StoredDocument]:
+        """The documents with some ids: see :meth:`DocumentAccess.by_ids`."""
+        found = []
+        for name in list(self.store.indexes) if index is None else [index]:
+            held = self.store.indexes.get(name, {})
+            documents = [held.get(wanted) for wanted in dict.fromkeys(ids)]
+            found += [StoredDocument.of(document, name) for document in documents if isinstance(document, Document)]
+        return found
+
+    def referring(self, references: Collection[str]) -> list[StoredDocument]:
+        """The documents whose meta carries one of some references: see :meth:`DocumentAccess.referring`."""
+        wanted = set(references)
+        return [
+            StoredDocument.of(document, index)
+            for index in list(self.store.indexes)
+            for document in self._held(index)
+            if (document.meta or {}).get(REPRESENTATION_META_KEY) in wanted
+        ]
+
+    def set_references(self, index: str, references: Mapping[str, str]) -> None:
+        """Write references into the meta of documents: see :meth:`DocumentAccess.set_references`."""
+        for identifier, reference in references.items():
+            self.store.indexes[index][identifier].meta[REPRESENTATION_META_KEY] = reference
+
+    def _held(self, index: str) -> list[Document]:
+        # a copy of the values: another thread may write meanwhile
+        return [held for held in list(self.store.indexes.get(index, {}).values()) if isinstance(held, Document)]

@@ -1,0 +1,61 @@
+"""Texts to stored states: some at a time, so that an interrupt loses little."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from haystack_deformer.passages import PassageEncoder
+from haystack_deformer.representations import Representations
+
+_BATCHES_AT_ONCE = 8
+"""Batches whose states are written together: a few seconds' work on a CPU, and some texts of like length among them."""
+
+_CHARACTERS_AT_ONCE = 200_000
+"""Characters of such texts at most: states in fp32 take some 400 to 3,000 bytes for each."""
+
+
+def missing_texts(representations: Representations, texts: Mapping[bytes, str]) -> dict[bytes, str]:
+    """
+    The texts without states.
+
+    :param representations: keeps them.
+    :param texts: by key.
+    """
+    stored = representations.contains(list(texts))
+    return {key: text for (key, text), there in zip(texts.items(), stored, strict=True) if not there}
+
+
+def compute(
+    encoder: PassageEncoder,
+    representations: Representations,
+    texts: Mapping[bytes, str],
+    batch_size: int,
+    report: Callable[[list[bytes]], object],
+) -> None:
+    """
+    Run the lower layers over texts and store their states.
+
+    :param encoder: makes them.
+    :param representations: keeps them.
+    :param texts: by key.
+    :param batch_size: windows that go through the lower layers at once.
+    :param report: called with the keys whose states were just stored.
+    """
+    for keys in _chunks(texts, batch_size * _BATCHES_AT_ONCE):
+        states = encoder.encode([texts[key] for key in keys], batch_size=batch_size)
+        representations.put(dict(zip(keys, states, strict=True)))
+        report(keys)
+
+
+def _chunks(texts: Mapping[bytes, str], count: int) -> Iterator[list[bytes]]:
+    """Keys sorted by their texts' lengths, the longest first: too long a text fails for memory at once if it does."""
+    chunk: list[bytes] = []
+    characters = 0
+    for key in sorted(texts, key=lambda key: -len(texts[key])):
+        if chunk and (len(chunk) == count or characters + len(texts[key]) > _CHARACTERS_AT_ONCE):
+            yield chunk
+            chunk, characters = [], 0
+        chunk.append(key)
+        characters += len(texts[key])
+    if chunk:
+        yield chunk

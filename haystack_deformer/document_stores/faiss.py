@@ -1,0 +1,158 @@
+"""A DeFormer store over FAISS and SQL."""
+
+# Haystack makes its YAML schema from these types: they must be typing's own, and no strings
+
+from inspect import Signature
+from pathlib import Path
+from typing import Any, Dict, Optional, Union
+
+from haystack.document_stores import FAISSDocumentStore
+
+from haystack_deformer.document_stores.arguments import REPRESENTATION_PARAMETERS, as_int
+from haystack_deformer.document_stores.mixin import DeFormerDocumentStoreMixin
+from haystack_deformer.document_stores.sql import give_threads_their_sessions, path_beside
+
+
+class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, FAISSDocumentStore):
+    """
+    FAISSDocumentStore that computes what `DeFormerReader` reads when documents are written, and keeps it beside them.
+
+    ```python
+    from haystack.nodes import EmbeddingRetriever
+    from haystack.pipelines import ExtractiveQAPipeline
+    from haystack_deformer import DeFormerFAISSDocumentStore, DeFormerReader
+
+    store = DeFormerFAISSDocumentStore(embedding_dim=384, deformer_model="path/to/model")
+    store.write_documents([{"content": "Paris is the capital of France."}])
+    retriever = EmbeddingRetriever("sentence-transformers/all-MiniLM-L6-v2", document_store=store)
+    store.update_embeddings(retriever)
+    reader = DeFormerReader("path/to/model", document_store=store)
+    pipeline = ExtractiveQAPipeline(reader, retriever)
+    ```
+
+    :param sql_url: database of the texts and the meta.
+    :param vector_dim: deprecated, `embedding_dim`.
+    :param embedding_dim: length of the vectors.
+    :param faiss_index_factory_str: kind of the FAISS index: "Flat", "HNSW", "IVFx,Flat", ...
+    :param faiss_index: one that is there already.
+    :param return_embedding: whether documents are handed out with their vectors.
+    :param index: name of the default index.
+    :param similarity: "dot_product", "cosine" or "l2".
+    :param embedding_field: field of a dictionary with a document's vector.
+    :param progress_bar: whether to show progress bars, that of the states among them.
+    :param duplicate_documents: what to do with an id that is there: "skip", "overwrite" or "fail".
+    :param faiss_index_path: file of a saved FAISS index, of FAISSDocumentStore too; beside it only
+        `faiss_config_path`, and any of the parameters from `deformer_model` on, which then replace the saved ones.
+    :param faiss_config_path: file of its configuration.
+    :param isolation_level: of SQLAlchemy's engine.
+    :param n_links: for "HNSW".
+    :param ef_search: for "HNSW".
+    :param ef_construction: for "HNSW".
+    :param validate_index_sync: whether to check that there are as many vectors as documents.
+    :param batch_size: documents that are written at once.
+    :param deformer_model: name or path of the model whose states are stored, the one that DeFormerReader reads with.
+    :param lower_layers: the cut k; None: as the model records.
+    :param representation_path: folder for the states; None: beside the SQLite file, `x.db` and `x.representations`; in
+        memory where the documents are. Where a server holds the documents it has to be given.
+    :param representation_codec: how the states are compressed, a factory string of faiss: "SQfp16", "SQ8", "SQ4", ...
+    :param representation_batch_size: windows of texts that go through the model at once.
+    :raises ValueError: for a value that cannot be used.
+    :raises OSError: where there is no such model, or it has no weights.
+    :raises RepresentationStoreError: where the path of the states is a file.
+    """
+
+    def __init__(
+        self,
+        sql_url: str = "sqlite:///faiss_document_store.db",
+        vector_dim: Optional[int] = None,
+        embedding_dim: int = 768,
+        faiss_index_factory_str: str = "Flat",
+        faiss_index: Optional[Any] = None,
+        return_embedding: bool = False,
+        index: str = "document",
+        similarity: str = "dot_product",
+        embedding_field: str = "embedding",
+        progress_bar: bool = True,
+        duplicate_documents: str = "overwrite",
+        faiss_index_path: Optional[Union[str, Path]] = None,
+        faiss_config_path: Optional[Union[str, Path]] = None,
+        isolation_level: Optional[str] = None,
+        n_links: int = 64,
+        ef_search: int = 20,
+        ef_construction: int = 80,
+        validate_index_sync: bool = True,
+        batch_size: int = 10_000,
+        deformer_model: Optional[str] = None,
+        lower_layers: Optional[int] = None,
+        representation_path: Optional[str] = None,
+        representation_codec: str = "SQfp16",
+        representation_batch_size: int = 32,
+    ) -> None:
+        loading = faiss_index_path is not None
+        if not loading:
+            if representation_path is None:
+                representation_path = path_beside(sql_url)
+            self._init_representations(
+                deformer_model, lower_layers, representation_path, representation_codec, representation_batch_size
+            )
+        # where it loads, this calls the __init__ above it a second time, with what was saved
+        super().__init__(
+            sql_url=sql_url,
+            vector_dim=None if vector_dim is None else as_int("vector_dim", vector_dim),
+            embedding_dim=as_int("embedding_dim", embedding_dim),
+            faiss_index_factory_str=faiss_index_factory_str,
+            faiss_index=faiss_index,
+            return_embedding=return_embedding,
+            index=index,
+            similarity=similarity,
+            embedding_field=embedding_field,
+            progress_bar=progress_bar,
+            duplicate_documents=duplicate_documents,
+            faiss_index_path=faiss_index_path,
+            faiss_config_path=faiss_config_path,
+            isolation_level=isolation_level,
+            n_links=as_int("n_links", n_links),
+            ef_search=as_int("ef_search", ef_search),
+            ef_construction=as_int("ef_construction", ef_construction),
+            validate_index_sync=validate_index_sync,
+            batch_size=as_int("batch_size", batch_size),
+        )
+        if not loading:
+            give_threads_their_sessions(self)
+
+    @classmethod
+    def load(
+        cls,
+        index_path: Union[str, Path],
+        config_path: Optional[Union[str, Path]] = None,
+        **representation_parameters: Any,
+    ) -> "DeFormerFAISSDocumentStore":
+        """
+        Load what `save` wrote, of this store or of FAISSDocumentStore.
+
+        ```python
+        store = DeFormerFAISSDocumentStore.load("index.faiss", deformer_model="path/to/model")
+        store.update_representations()  # where the documents were written by FAISSDocumentStore
+        ```
+
+        :param index_path: file of the index.
+        :param config_path: file of the configuration; None: beside it.
+        :param representation_parameters: `deformer_model` and those after it, in place of the saved ones; an index that
+            FAISSDocumentStore saved needs `deformer_model`.
+        """
+        if unknown := sorted(set(representation_parameters) - set(REPRESENTATION_PARAMETERS)):
+            msg = f"load() does not take {unknown}: beside the paths it takes {list(REPRESENTATION_PARAMETERS)}."
+            raise TypeError(msg)
+        return cls(faiss_index_path=index_path, faiss_config_path=config_path, **representation_parameters)
+
+    def _validate_params_load_from_disk(self, sig: Signature, locals: Dict[str, Any]) -> None:  # noqa: A002
+        parents = [parameter for name, parameter in sig.parameters.items() if name not in REPRESENTATION_PARAMETERS]
+        super()._validate_params_load_from_disk(sig.replace(parameters=parents), locals)
+
+    def _load_init_params_from_config(
+        self, index_path: Union[str, Path], config_path: Optional[Union[str, Path]] = None
+    ) -> Dict[str, Any]:
+        saved = super()._load_init_params_from_config(index_path, config_path)
+        # what was given, and not what differs from the defaults: SQfp16 may be asked for where SQ8 was saved
+        given = self._component_config["params"]
+        return {**saved, **{name: given[name] for name in REPRESENTATION_PARAMETERS if name in given}}

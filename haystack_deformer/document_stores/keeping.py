@@ -1,0 +1,110 @@
+"""Which stored states are still needed: those of a text that a document of any index has, or is about to have."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from haystack.schema import FilterType
+
+from haystack_deformer.document_stores.access import IDS_AT_ONCE, DocumentAccess, StoredDocument, batches
+from haystack_deformer.representations import Representations
+
+
+class StateKeeper:
+    """
+    Removes states with the last document that has their text, whatever other threads write and delete meanwhile.
+
+    :param access: to the documents.
+    :param representations: gives the stored states; called when they are needed, since it may load the model.
+    """
+
+    def __init__(self, access: DocumentAccess, representations: Callable[[], Representations]) -> None:
+        self._access = access
+        self._representations = representations
+        self._pending: Counter[bytes] = Counter()
+        self.lock = threading.RLock()
+        """One thread at a time from "which documents have this text" to what follows from the answer."""
+
+    @contextmanager
+    def writing(self, keys: Iterable[bytes]) -> Iterator[None]:
+        """
+        Keep states while documents that will refer to them are on their way.
+
+        :param keys: of the states.
+        """
+        keys = list(keys)
+        with self.lock:
+            self._pending.update(keys)
+        try:
+            yield
+        finally:
+            with self.lock:
+                self._pending.subtract(keys)
+                for key in keys:
+                    if self._pending[key] <= 0:
+                        del self._pending[key]
+
+    @contextmanager
+    def deleting(self, index: str, ids: Iterable[str] | None, filters: FilterType | None) -> Iterator[None]:
+        """
+        Remove what is no longer needed after the block has deleted documents.
+
+        :param index: where.
+        :param ids: which; none: not narrowed by id.
+        :param filters: which; none: not narrowed by meta.
+        """
+        with self.lock:
+            if not ids and not filters and not self._elsewhere(index):
+                # nothing will be left: all states go, and no text has to be read for it
+                representations = self._representations() if self._access.count(index) else None
+                yield
+                if representations is not None:
+                    representations.prune(set(self._pending))
+                return
+            going = set(ids or ()) or {document.id for document in self._access.documents(index, filters)}
+            documents = self._access.by_ids(going)  # in every index: some parents delete an id from all
+            if any(document.text is not None for document in documents):
+                self._representations()  # should the model not load, then before a document is gone
+            yield
+            self.release(documents)
+
+    def release(self, documents: Iterable[StoredDocument]) -> None:
+        """
+        Remove the states of texts that documents had, unless a document has the text still or is about to.
+
+        :param documents: as they were.
+        """
+        had = [(document.text, document.id) for document in documents if document.text is not None]
+        if not had:
+            return
+        representations = self._representations()
+        with self.lock:
+            ids: dict[bytes, set[str]] = {}
+            for text, identifier in had:
+                key = representations.key(text)
+                if key not in self._pending:
+                    ids.setdefault(key, set()).add(identifier)
+            for keys in batches(ids, IDS_AT_ONCE):
+                # by id as well: the SQL stores lose the meta of a document whose id is written in another index
+                found = self._access.referring([key.hex() for key in keys])
+                found += self._access.by_ids(set().union(*(ids[key] for key in keys)))
+                kept = {representations.key(document.text) for document in found if document.text is not None}
+                representations.delete([key for key in keys if key not in kept])
+
+    def prune(self) -> int:
+        """Remove the states of all texts that no document has, by reading every document; how many were removed."""
+        representations = self._representations()
+        with self.lock:
+            keep = set(self._pending)
+            for index in self._access.indexes():
+                documents = self._access.documents(index)
+                keep.update(representations.key(document.text) for document in documents if document.text is not None)
+            removed = representations.prune(keep)
+            representations.compact()
+        return removed
+
+    def _elsewhere(self, index: str) -> bool:
+        return any(self._access.count(other) for other in self._access.indexes() if other != index)

@@ -1,0 +1,98 @@
+"""A DeFormer store in memory."""
+
+# Haystack makes its YAML schema from these types: they must be typing's own, and no strings
+
+from typing import Dict, List, Literal, Optional, Union
+
+import torch
+from haystack.document_stores import InMemoryDocumentStore
+
+from haystack_deformer.document_stores.arguments import as_int
+from haystack_deformer.document_stores.mixin import DeFormerDocumentStoreMixin
+
+
+class DeFormerInMemoryDocumentStore(DeFormerDocumentStoreMixin, InMemoryDocumentStore):
+    """
+    InMemoryDocumentStore that computes what `DeFormerReader` reads when documents are written, and keeps it in memory.
+
+    ```python
+    from haystack.nodes import BM25Retriever
+    from haystack.pipelines import ExtractiveQAPipeline
+    from haystack_deformer import DeFormerInMemoryDocumentStore, DeFormerReader
+
+    store = DeFormerInMemoryDocumentStore(use_bm25=True, deformer_model="path/to/model")
+    store.write_documents([{"content": "Paris is the capital of France."}])
+    reader = DeFormerReader("path/to/model", document_store=store)
+    pipeline = ExtractiveQAPipeline(reader, BM25Retriever(store))
+    ```
+
+    :param index: name of the default index.
+    :param label_index: name of the default index for labels.
+    :param embedding_field: field of a dictionary with a document's vector.
+    :param embedding_dim: length of the vectors.
+    :param return_embedding: whether documents are handed out with their vectors.
+    :param similarity: "dot_product" or "cosine".
+    :param progress_bar: whether to show progress bars, that of the states among them.
+    :param duplicate_documents: what to do with an id that is there: "skip", "overwrite" or "fail".
+    :param use_gpu: whether to use a GPU where there is one, for similarities and for the states.
+    :param scoring_batch_size: documents in one computation of similarities.
+    :param devices: of which the first is used.
+    :param use_bm25: whether to index the texts for BM25Retriever.
+    :param bm25_tokenization_regex: what a word is for BM25.
+    :param bm25_algorithm: "BM25Okapi", "BM25L" or "BM25Plus".
+    :param bm25_parameters: of the algorithm.
+    :param deformer_model: name or path of the model whose states are stored, the one that DeFormerReader reads with.
+    :param lower_layers: the cut k; None: as the model records.
+    :param representation_path: folder for the states; None keeps them in memory, like the documents.
+    :param representation_codec: how the states are compressed, a factory string of faiss: "SQfp16", "SQ8", "SQ4", ...
+    :param representation_batch_size: windows of texts that go through the model at once.
+    :raises ValueError: for a value that cannot be used.
+    :raises OSError: where there is no such model, or it has no weights.
+    """
+
+    def __init__(
+        self,
+        index: str = "document",
+        label_index: str = "label",
+        embedding_field: Optional[str] = "embedding",
+        embedding_dim: int = 768,
+        return_embedding: bool = False,
+        similarity: str = "dot_product",
+        progress_bar: bool = True,
+        duplicate_documents: str = "overwrite",
+        use_gpu: bool = True,
+        scoring_batch_size: int = 500000,
+        devices: Optional[List[Union[str, torch.device]]] = None,
+        use_bm25: bool = False,
+        bm25_tokenization_regex: str = r"(?u)\b\w\w+\b",
+        bm25_algorithm: Literal["BM25Okapi", "BM25L", "BM25Plus"] = "BM25Okapi",
+        bm25_parameters: Optional[Dict] = None,
+        deformer_model: Optional[str] = None,
+        lower_layers: Optional[int] = None,
+        representation_path: Optional[str] = None,
+        representation_codec: str = "SQfp16",
+        representation_batch_size: int = 32,
+    ) -> None:
+        self._init_representations(
+            deformer_model, lower_layers, representation_path, representation_codec, representation_batch_size
+        )
+        super().__init__(
+            index=index,
+            label_index=label_index,
+            embedding_field=embedding_field,
+            embedding_dim=as_int("embedding_dim", embedding_dim),
+            return_embedding=return_embedding,
+            similarity=similarity,
+            progress_bar=progress_bar,
+            duplicate_documents=duplicate_documents,
+            use_gpu=use_gpu,
+            scoring_batch_size=as_int("scoring_batch_size", scoring_batch_size),
+            devices=devices,
+            use_bm25=use_bm25,
+            bm25_tokenization_regex=bm25_tokenization_regex,
+            bm25_algorithm=bm25_algorithm,
+            bm25_parameters=bm25_parameters,
+        )
+
+    def _representation_device(self) -> torch.device:
+        return self.main_device

@@ -1,0 +1,154 @@
+"""What the hook asks the stores that keep their documents in SQL, FAISS among them: by index, never by a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from haystack.document_stores import SQLDocumentStore
+from haystack.document_stores.filter_utils import LogicalFilterClause
+from haystack.document_stores.sql import DocumentORM, MetaDocumentORM
+from haystack.schema import FilterType
+from sqlalchemy import and_
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import scoped_session, sessionmaker
+
+from haystack_deformer.document_stores.access import IDS_AT_ONCE, DocumentAccess, StoredDocument, batches, text_of
+from haystack_deformer.document_stores.reference import REPRESENTATION_META_KEY
+
+_IN_MEMORY = ("", ":memory:")
+
+
+class SQLDocumentAccess(DocumentAccess):
+    """
+    SQLDocumentStore and its children, by their tables.
+
+    The stores' own methods mix up documents that have one id in two indexes: they read and remove meta by the id alone,
+    and leave the meta of deleted documents behind. Here the index counts too.
+    """
+
+    derived_meta = frozenset({"vector_id"})
+
+    def indexes(self) -> list[str]:
+        """All indexes that hold documents."""
+        return [name for (name,) in self.store.session.query(DocumentORM.index).distinct()]
+
+    def count(self, index: str, filters: FilterType | None = None) -> int:
+        """Number of documents: see :meth:`DocumentAccess.count`."""
+        return int(_matching(self.store.session.query(DocumentORM.id), index, filters).count())
+
+    def documents(
+        self, index: str, filters: FilterType | None = None, batch_size: int = 1_000
+    ) -> Iterator[StoredDocument]:
+        """Go through an index, each batch by a query of its own: see :meth:`DocumentAccess.documents`."""
+        after = ""
+        while True:
+            query = _matching(self._query(), index, filters).filter(DocumentORM.id > after)
+            batch = [_stored(row) for row in query.order_by(DocumentORM.id).limit(batch_size)]
+            yield from batch
+            if len(batch) < batch_size:
+                return
+            after = batch[-1].id
+
+    def by_ids(self, ids: Collection[str], index: str | None = None) -> list[StoredDocument]:
+        """The documents with some ids: see :meth:`DocumentAccess.by_ids`."""
+        found = []
+        for batch in batches(ids, IDS_AT_ONCE):
+            query = self._query().filter(DocumentORM.id.in_(batch))
+            found += [_stored(row) for row in (query if index is None else query.filter(DocumentORM.index == index))]
+        return found
+
+    def referring(self, references: Collection[str]) -> list[StoredDocument]:
+        """The documents whose meta carries one of some references: see :meth:`DocumentAccess.referring`."""
+        found = []
+        for batch in batches(references, IDS_AT_ONCE):
+            found += [_stored(row) for row in self._query().filter(MetaDocumentORM.value.in_(batch))]
+        return found
+
+    def set_references(self, index: str, references: Mapping[str, str]) -> None:
+        """Write references into the meta, in one transaction: see :meth:`DocumentAccess.set_references`."""
+        session = self.store.session
+        try:
+            for batch in batches(references.items(), IDS_AT_ONCE):
+                session.query(MetaDocumentORM).filter(
+                    MetaDocumentORM.document_index == index,
+                    MetaDocumentORM.name == REPRESENTATION_META_KEY,
+                    MetaDocumentORM.document_id.in_([identifier for identifier, _ in batch]),
+                ).delete(synchronize_session=False)
+                session.add_all(
+                    MetaDocumentORM(
+                        name=REPRESENTATION_META_KEY, value=reference, document_id=identifier, document_index=index
+                    )
+                    for identifier, reference in batch
+                )
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
+
+    def _query(self) -> Any:
+        columns = (
+            DocumentORM.index,
+            DocumentORM.id,
+            DocumentORM.content,
+            DocumentORM.content_type,
+            MetaDocumentORM.value,
+        )
+        reference = and_(
+            MetaDocumentORM.document_id == DocumentORM.id,
+            MetaDocumentORM.document_index == DocumentORM.index,
+            MetaDocumentORM.name == REPRESENTATION_META_KEY,
+        )
+        return self.store.session.query(*columns).outerjoin(MetaDocumentORM, reference)
+
+
+def _matching(query: Any, index: str, filters: FilterType | None) -> Any:
+    query = query.filter(DocumentORM.index == index)
+    if filters:
+        query = query.filter(DocumentORM.id.in_(LogicalFilterClause.parse(filters).convert_to_sql(MetaDocumentORM)))
+    return query
+
+
+def _stored(row: Any) -> StoredDocument:
+    index, identifier, content, content_type, reference = row
+    return StoredDocument(index, identifier, text_of(content, content_type), reference)
+
+
+def give_threads_their_sessions(store: SQLDocumentStore) -> None:
+    """
+    Let every thread have its own session on a store whose documents are in an SQLite file.
+
+    Haystack's store has one session for all, and SQLAlchemy's sessions are not for sharing: a thread that reads while
+    another writes was seen to end in a segmentation fault. REST endpoints do just that. Where a server holds the
+    documents the one session stays, since every thread's own would keep a connection of the pool; and SQLite in memory
+    can be used from one thread only.
+
+    :param store: after its `__init__`.
+    """
+    engine = store.session.get_bind()
+    if engine.url.get_backend_name() == "sqlite" and engine.url.database not in (None, *_IN_MEMORY):
+        store.session.close()
+        store.session = scoped_session(sessionmaker(bind=engine))
+
+
+def path_beside(sql_url: str) -> str | None:
+    """
+    Where the states belong by default: beside the file that holds the documents.
+
+    :param sql_url: of the store; `sqlite:///x/documents.db` gives `x/documents.representations`.
+    :return: None for documents in memory: so are the states then.
+    :raises ValueError: for documents on a server, which have no beside.
+    """
+    url = make_url(sql_url)
+    if url.get_backend_name() == "sqlite" and not (url.database or "").startswith("file:"):
+        if url.database is None or url.database in _IN_MEMORY:
+            return None
+        path = Path(url.database)
+        # of any other suffix the whole name counts: the states of "data.v1" and "data.v2" must not meet
+        return str(path.with_suffix(".representations") if path.suffix == ".db" else f"{path}.representations")
+    msg = (
+        f"The documents are in {url.render_as_string(hide_password=True)!r}, which is no plain file that states could "
+        "be put beside: give representation_path, a folder on a local disk."
+    )
+    raise ValueError(msg)
