@@ -56,7 +56,10 @@ class SquadFeatures(Dataset[SquadFeature]):
     def _add(self, example: SquadExample, question_ids: list[int], passage: TokenizedPassage) -> None:
         # the first answer is the one to learn, as in SQuAD's training sets, which have one
         text, start_char = example.answers[0] if example.answers else ("", 0)
-        targets = [token_span(offsets, start_char, start_char + len(text)) for offsets in passage.window_offsets]
+        # no token stands on the white space around it, which would count as cut off at a window's edge
+        start_char += len(text) - len(text.lstrip())
+        end_char = start_char + len(text.strip())
+        targets = [token_span(offsets, start_char, end_char) for offsets in passage.window_offsets]
         if example.answers and not any(targets):
             self.unreachable.append(example.id)
             return
@@ -93,7 +96,7 @@ def token_span(offsets: npt.NDArray[np.uint32], start_char: int, end_char: int) 
     first, last = int(touched[0]), int(touched[-1])
     real = np.flatnonzero(offsets[:, 1] > offsets[:, 0])
     # at the window's edge the answer may go on outside it; elsewhere what is not covered is white space
-    cut_left = first == real[0] and offsets[first, 0] > start_char > 0
+    cut_left = first == real[0] and offsets[first, 0] > start_char
     cut_right = last == real[-1] and offsets[last, 1] < end_char
     return None if cut_left or cut_right else (first, last)
 

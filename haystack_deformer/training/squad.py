@@ -6,6 +6,7 @@ import gzip
 import json
 import logging
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,19 +81,16 @@ def load_squad(
 
 def _read(path: Path, report: SquadReport) -> Iterator[SquadExample]:
     for number, question, context in _questions(path, _load_json(path)):
-        text, answers = str(question["question"]), question.get("answers") or []
+        text = question["question"]
+        answers = [] if question.get("is_impossible") else question["answers"]
         name = str(question.get("id", f"{path.name}:{number}"))
         if not text.strip() or not context.strip():
             report.blank.append(name)
             continue
-        placed = tuple(
-            (str(answer["text"]), int(answer["answer_start"])) for answer in answers if _stands(answer, context)
-        )
-        if answers and not question.get("is_impossible") and not placed:
+        placed = tuple((answer["text"], answer["answer_start"]) for answer in answers if _stands(answer, context))
+        if answers and not placed:
             report.misplaced.append(name)
             continue
-        if question.get("is_impossible"):
-            placed = ()
         report.questions += 1
         report.unanswerable += not placed
         yield SquadExample(name, text, context, placed)
@@ -107,7 +105,7 @@ def _load_json(path: Path) -> dict[str, Any]:
         # the magic number and not the name: a .json may be compressed as well
         data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
         squad = json.loads(data)
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         msg = f"{str(path)!r} is not a whole JSON file (plain or gzip): {error}."
         raise ValueError(msg) from error
     if not isinstance(squad, dict) or not isinstance(squad.get("data"), list):
@@ -119,28 +117,34 @@ def _load_json(path: Path) -> dict[str, Any]:
 def _questions(path: Path, squad: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any], str]]:
     number = 0
     for i, article in enumerate(squad["data"]):
-        for j, paragraph in enumerate(_field(article, "paragraphs", f"{path}: data[{i}]")):
+        for j, paragraph in enumerate(_field(article, "paragraphs", list, f"{path}: data[{i}]")):
             place = f"{path}: data[{i}].paragraphs[{j}]"
-            context = _field(paragraph, "context", place)
-            for k, question in enumerate(_field(paragraph, "qas", place)):
-                _field(question, "question", f"{place}.qas[{k}]")
-                for m, answer in enumerate(question.get("answers") or []):
-                    _field(answer, "text", f"{place}.qas[{k}].answers[{m}]")
-                    _field(answer, "answer_start", f"{place}.qas[{k}].answers[{m}]")
-                yield number, question, str(context)
+            context = _field(paragraph, "context", str, place)
+            for k, question in enumerate(_field(paragraph, "qas", list, place)):
+                place_of_question = f"{place}.qas[{k}]"
+                _field(question, "question", str, place_of_question)
+                # without them, as in a test set, every question would train as unanswerable
+                answers = [] if question.get("is_impossible") else _field(question, "answers", list, place_of_question)
+                for m, answer in enumerate(answers):
+                    _field(answer, "text", str, f"{place_of_question}.answers[{m}]")
+                    _field(answer, "answer_start", int, f"{place_of_question}.answers[{m}]")
+                yield number, question, context
                 number += 1
 
 
-def _field(value: Any, name: str, place: str) -> Any:
+def _field(value: Any, name: str, kind: type, place: str) -> Any:
     if not isinstance(value, dict) or name not in value:
         msg = f"{place} lacks the field {name!r}: the file is not in SQuAD format."
+        raise ValueError(msg)
+    if not isinstance(value[name], kind):
+        msg = f"{place}.{name} is no {kind.__name__} but {value[name]!r:.40}: the file is not in SQuAD format."
         raise ValueError(msg)
     return value[name]
 
 
 def _stands(answer: dict[str, Any], context: str) -> bool:
-    text, start = str(answer["text"]), answer["answer_start"]
-    return bool(text) and isinstance(start, int) and start >= 0 and context[start : start + len(text)] == text
+    text, start = answer["text"], answer["answer_start"]
+    return bool(text) and start >= 0 and context[start : start + len(text)] == text
 
 
 def _some(names: list[str], most: int = 3) -> str:

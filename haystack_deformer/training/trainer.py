@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,30 @@ from haystack_deformer.training.squad import load_squad
 logger = logging.getLogger(__name__)
 
 
+class _EpochSampler(LengthGroupedSampler):
+    """Batches of like length in an order of the seed and the epoch alone, so that a resumed run goes on with it."""
+
+    def __init__(self, batch_size: int, lengths: list[int], seed: int) -> None:
+        super().__init__(batch_size, lengths=lengths, generator=torch.Generator())
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        self.generator.manual_seed(self.seed)
+        # transformers draws one permutation for an epoch; when it resumes, it draws none for those that went by
+        for _ in range(self.epoch):
+            torch.randperm(len(self.lengths), generator=self.generator)
+        return super().__iter__()
+
+
 class DeFormerTrainer(Trainer):
     """transformers' Trainer, with batches of like length: padding is most of the cost of a mixed batch."""
 
     def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Sampler[int]:  # noqa: ARG002  # differs by version
-        generator = torch.Generator()
-        generator.manual_seed(self.args.seed)
-        return LengthGroupedSampler(self.args.train_batch_size, lengths=self.train_dataset.lengths, generator=generator)
+        return _EpochSampler(self.args.train_batch_size, self.train_dataset.lengths, self.args.seed)
 
 
 def train(
@@ -60,8 +78,10 @@ def train(
     folder = Path(checkpoints) if checkpoints is not None else Path(output) / "checkpoints"
     if resume:
         config.check_resumable(folder)
-    elif folder.exists():
-        shutil.rmtree(folder)
+    else:
+        # the checkpoints alone: the folder may be one that the user keeps other things in
+        for checkpoint in folder.glob("checkpoint-*"):
+            shutil.rmtree(checkpoint)
     last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
 
     set_seed(config.seed)

@@ -1,0 +1,213 @@
+"""Files in SQuAD format: what is read, what is counted, what is refused and where."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from haystack_deformer.training.squad import SquadExample, load_squad
+
+CONTEXT = "Paris is the capital of France. Berlin is a city."
+
+
+def question(text: str = "What is the capital?", *answers: tuple[str, int], **values: Any) -> dict[str, Any]:
+    return {
+        "id": "q",
+        "question": text,
+        "answers": [{"text": answer, "answer_start": start} for answer, start in answers],
+        **values,
+    }
+
+
+def squad(*questions: dict[str, Any], context: str = CONTEXT) -> dict[str, Any]:
+    return {"version": "x", "data": [{"title": "t", "paragraphs": [{"context": context, "qas": list(questions)}]}]}
+
+
+GOOD = question("What is the capital?", ("Paris", 0), id="good")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "squad.json"
+
+
+def write(path: Path, content: Any) -> Path:
+    path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+    return path
+
+
+class TestReading:
+    def test_plain(self, file: Path) -> None:
+        examples, report = load_squad(write(file, squad(GOOD)))
+        assert examples == [SquadExample("good", "What is the capital?", CONTEXT, (("Paris", 0),))]
+        assert (report.questions, report.unanswerable, report.misplaced, report.blank) == (1, 0, [], [])
+
+    @pytest.mark.parametrize("name", ["squad.json.gz", "squad.json", "squad"])
+    def test_gzip_whatever_its_name(self, tmp_path: Path, name: str) -> None:
+        path = tmp_path / name
+        path.write_bytes(gzip.compress(json.dumps(squad(GOOD)).encode()))
+        assert [example.id for example in load_squad(str(path))[0]] == ["good"]
+
+    def test_several_files_in_their_order(self, tmp_path: Path) -> None:
+        one = write(tmp_path / "1.json", squad({**GOOD, "id": "1"}, {**GOOD, "id": "2"}))
+        other = write(tmp_path / "2.json", squad({**GOOD, "id": "3"}))
+        examples, report = load_squad([other, one])
+        assert [example.id for example in examples] == ["3", "1", "2"]
+        assert report.questions == 3
+
+    def test_byte_order_mark_and_any_unicode(self, file: Path) -> None:
+        content = squad(question("Où?", ("Café 😀", 3)), context="Au Café 😀 de Flore")
+        file.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8-sig")
+        ((example,), _) = load_squad(file)
+        assert example.answers == (("Café 😀", 3),)
+
+    def test_question_without_an_id_gets_one_of_its_own(self, file: Path) -> None:
+        anonymous = {name: value for name, value in GOOD.items() if name != "id"}
+        examples, _ = load_squad(write(file, squad(anonymous, anonymous)))
+        assert len({example.id for example in examples}) == 2
+
+    def test_all_answers_that_stand_are_kept(self, file: Path) -> None:
+        answers = ("Paris", 0), ("Paris is", 0), ("Paris", 3)
+        ((example,), report) = load_squad(write(file, squad(question("Which?", *answers))))
+        assert example.answers == (("Paris", 0), ("Paris is", 0))
+        assert report.misplaced == []
+
+
+class TestCounting:
+    def test_unanswerable(self, file: Path) -> None:
+        content = squad(
+            GOOD,
+            question("No answers?", id="none"),
+            question("Impossible?", ("Paris", 0), id="impossible", is_impossible=True),
+            {"id": "bare", "question": "Impossible, no list?", "is_impossible": True},
+        )
+        examples, report = load_squad(write(file, content))
+        assert [example.answers for example in examples] == [(("Paris", 0),), (), (), ()]
+        assert (report.questions, report.unanswerable) == (4, 3)
+
+    @pytest.mark.parametrize(
+        "answer",
+        [("Paris", 1), ("paris", 0), ("Paris", -49), ("Berlin", 4000), ("", 0)],
+        ids=["next", "case", "negative", "beyond", "empty"],
+    )
+    def test_misplaced_is_reported(self, file: Path, answer: tuple[str, int], caplog: pytest.LogCaptureFixture) -> None:
+        examples, report = load_squad(write(file, squad(GOOD, question("Where?", answer, id="lost"))))
+        assert [example.id for example in examples] == ["good"]
+        assert report.misplaced == ["lost"]
+        assert report.questions == 1
+        (record,) = caplog.records
+        assert record.levelno == logging.WARNING
+        assert "1 dropped whose answer is not at its answer_start (lost)" in record.getMessage()
+
+    def test_blank_is_reported(self, file: Path, caplog: pytest.LogCaptureFixture) -> None:
+        content = squad(GOOD, question(" \n", ("Paris", 0), id="blank question"))
+        content["data"] += squad(question("Which?", id="blank passage"), context="  ")["data"]
+        examples, report = load_squad(write(file, content))
+        assert [example.id for example in examples] == ["good"]
+        assert report.blank == ["blank question", "blank passage"]
+        assert "2 dropped that are blank" in caplog.text
+
+    def test_long_lists_are_cut_in_the_message(self, file: Path) -> None:
+        lost = [question("Where?", ("Rome", 0), id=f"lost-{number}") for number in range(5)]
+        _, report = load_squad(write(file, squad(GOOD, *lost)))
+        assert "5 dropped" in str(report)
+        assert "(lost-0, lost-1, lost-2, ...)" in str(report)
+        assert len(report.misplaced) == 5
+
+    def test_nothing_dropped_is_no_warning(self, file: Path, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.INFO)
+        load_squad(write(file, squad(GOOD)))
+        assert [record.levelno for record in caplog.records] == [logging.INFO]
+
+    @pytest.mark.parametrize(
+        "content", [{"data": []}, squad(), squad(question("?", ("Rome", 0)))], ids=["empty", "no question", "misplaced"]
+    )
+    def test_no_usable_question_is_refused(self, file: Path, content: Any) -> None:
+        with pytest.raises(ValueError, match=rf"No question can be used in .*{file.name}"):
+            load_squad(write(file, content))
+
+    def test_no_file_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="No question can be used in no file"):
+            load_squad([])
+
+
+class TestBadFiles:
+    def test_not_there(self, tmp_path: Path) -> None:
+        with pytest.raises(FileNotFoundError, match=r"nowhere\.json"):
+            load_squad(tmp_path / "nowhere.json")
+
+    def test_a_folder(self, tmp_path: Path) -> None:
+        with pytest.raises(FileNotFoundError, match=tmp_path.name):
+            load_squad(tmp_path)
+
+    @pytest.mark.parametrize("compress", [False, True])
+    def test_truncated(self, file: Path, compress: bool) -> None:
+        data = json.dumps(squad(GOOD)).encode()
+        file.write_bytes((gzip.compress(data) if compress else data)[:-20])
+        with pytest.raises(ValueError, match=rf"{file.name}' is not a whole JSON file"):
+            load_squad(file)
+
+    def test_every_flipped_byte_of_a_gzip_is_met(self, file: Path) -> None:
+        data = gzip.compress(json.dumps(squad(GOOD)).encode(), mtime=0)
+        refused = 0
+        for position in range(10, len(data)):
+            file.write_bytes(data[:position] + bytes([data[position] ^ 0xFF]) + data[position + 1 :])
+            with pytest.raises(ValueError, match=f"{file.name}"):
+                load_squad(file)
+            refused += 1
+        assert refused > 100
+
+    @pytest.mark.parametrize("content", [b"", b"hello", b"\xff\xfe\x00", b"{}{}"], ids=repr)
+    def test_no_json(self, file: Path, content: bytes) -> None:
+        file.write_bytes(content)
+        with pytest.raises(ValueError, match=rf"{file.name}' is not a whole JSON file"):
+            load_squad(file)
+
+    @pytest.mark.parametrize("content", [[], {}, {"data": {}}, 5], ids=repr)
+    def test_no_squad(self, file: Path, content: Any) -> None:
+        with pytest.raises(ValueError, match=rf"{file.name}' is not in SQuAD format"):
+            load_squad(write(file, content))
+
+    @pytest.mark.parametrize(
+        ("path", "place"),
+        [
+            (["data", 1, "paragraphs"], r"data\[1\]"),
+            (["data", 1, "paragraphs", 0, "context"], r"data\[1\]\.paragraphs\[0\]"),
+            (["data", 1, "paragraphs", 0, "qas"], r"data\[1\]\.paragraphs\[0\]"),
+            (["data", 1, "paragraphs", 0, "qas", 1, "question"], r"data\[1\]\.paragraphs\[0\]\.qas\[1\]"),
+            (["data", 1, "paragraphs", 0, "qas", 1, "answers"], r"data\[1\]\.paragraphs\[0\]\.qas\[1\]"),
+            (
+                ["data", 1, "paragraphs", 0, "qas", 1, "answers", 0, "text"],
+                r"data\[1\]\.paragraphs\[0\]\.qas\[1\]\.answers\[0\]",
+            ),
+            (
+                ["data", 1, "paragraphs", 0, "qas", 1, "answers", 0, "answer_start"],
+                r"data\[1\]\.paragraphs\[0\]\.qas\[1\]\.answers\[0\]",
+            ),
+        ],
+        ids=lambda value: str(value[-1]) if isinstance(value, list) else "",
+    )
+    @pytest.mark.parametrize("null", [False, True], ids=["lacks it", "is null"])
+    def test_field_is_named_with_its_place(self, file: Path, path: list[Any], place: str, null: bool) -> None:
+        content = json.loads(json.dumps({"data": [*squad(GOOD)["data"], *squad(GOOD, GOOD)["data"]]}))
+        value = content
+        for step in path[:-1]:
+            value = value[step]
+        if null:
+            value[path[-1]] = None
+            message = rf"{file.name}: {place}\.{path[-1]} is no "
+        else:
+            del value[path[-1]]
+            message = rf"{file.name}: {place} lacks the field '{path[-1]}'"
+        with pytest.raises(ValueError, match=message):
+            load_squad(write(file, content))
+
+    def test_answers_as_datasets_writes_them_are_refused(self, file: Path) -> None:
+        content = squad({**GOOD, "answers": {"text": ["Paris"], "answer_start": [0]}})
+        with pytest.raises(ValueError, match=r"qas\[0\]\.answers is no list"):
+            load_squad(write(file, content))

@@ -1,0 +1,280 @@
+"""A run learns, saves what it learnt, and goes on where it was stopped."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import TrainerCallback
+
+from haystack_deformer.modeling import DeFormerForQuestionAnswering
+from haystack_deformer.passages import PassageTokenizer, load_tokenizer
+from haystack_deformer.training import trainer as trainer_module
+from haystack_deformer.training.config import TrainingConfig
+from haystack_deformer.training.features import SquadFeatures, collate
+from haystack_deformer.training.squad import SquadExample, load_squad
+from haystack_deformer.training.trainer import DeFormerTrainer, train
+
+CITIES = {"paris": "france", "berlin": "germany", "python": "reader", "river": "city"}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Which city is the capital of a country: the answer is the word before `is`."""
+    context = " ".join(f"{capital} is the capital of {country}." for capital, country in CITIES.items())
+    qas: list[dict[str, Any]] = [
+        {
+            "id": capital,
+            "question": f"what is the capital of {country}",
+            "answers": [{"text": capital, "answer_start": context.index(capital)}],
+        }
+        for capital, country in CITIES.items()
+    ]
+    qas += [{"id": "none", "question": "who is the", "answers": [], "is_impossible": True}]
+    # passages of different lengths, so that batches of like length differ from batches in order
+    short = [
+        {
+            "context": f"{'the ' * number}{capital} is in {country}.",
+            "qas": [
+                {
+                    "id": f"{capital}-{number}",
+                    "question": f"where is {capital}",
+                    "answers": [{"text": country, "answer_start": 4 * number + len(capital) + 7}],
+                }
+            ],
+        }
+        for number, (capital, country) in enumerate(CITIES.items())
+    ]
+    path = tmp_path_factory.mktemp("data") / "tiny.json"
+    path.write_text(json.dumps({"data": [{"paragraphs": [{"context": context, "qas": qas}, *short]}]}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def config(tiny_bert: Path, data: Path) -> TrainingConfig:
+    """Nine questions in batches of two: five steps an epoch."""
+    return TrainingConfig(
+        model=str(tiny_bert),
+        train=(str(data),),
+        lower_layers=2,
+        learning_rate=1e-3,
+        num_train_epochs=2,
+        batch_size=2,
+        max_seq_len=62,
+        doc_stride=20,
+        max_question_length=20,
+        seed=3,
+    )
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "model.safetensors")
+
+
+def loss_of(model: DeFormerForQuestionAnswering, config: TrainingConfig) -> float:
+    passages = PassageTokenizer(load_tokenizer(config.model), model.deformer_config, model.backbone)
+    features = SquadFeatures(load_squad(config.train)[0], passages, progress_bar=False)
+    with torch.inference_mode():
+        return float(model(**collate(features.features)).loss)
+
+
+class StopAt(TrainerCallback):
+    """Interrupts a run as Ctrl-C does, after a step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.global_step == self.step:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def interrupt(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Lets runs be interrupted after a step, or, with None, no more."""
+
+    def set_step(step: int | None) -> None:
+        class Interrupted(DeFormerTrainer):
+            def __init__(self, *args: Any, **kwargs: Any) -> None:
+                super().__init__(*args, **kwargs)
+                if step is not None:
+                    self.add_callback(StopAt(step))
+
+        monkeypatch.setattr(trainer_module, "DeFormerTrainer", Interrupted)
+
+    return set_step
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(config: TrainingConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    train(config, folder, progress_bar=False)
+    return folder
+
+
+def test_learns_tiny_data_by_heart(config: TrainingConfig, make_tiny_bert: Any, tmp_path: Path) -> None:
+    config = replace(
+        config,
+        model=str(make_tiny_bert(layers=2, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)),
+        lower_layers=1,
+        learning_rate=3e-3,
+        max_steps=60,
+        batch_size=9,
+    )
+    lengths = {"max_seq_len": 62, "doc_stride": 20, "max_question_length": 20}
+    untrained = DeFormerForQuestionAnswering.from_pretrained(config.model, 1, **lengths)
+    model = train(config, tmp_path, progress_bar=False)
+    assert loss_of(untrained, config) > 1
+    assert loss_of(model, config) < 0.1
+    assert not model.training
+    assert model.deformer_config == untrained.deformer_config
+    # what was saved is what was trained
+    saved = DeFormerForQuestionAnswering.from_pretrained(tmp_path)
+    assert loss_of(saved, config) == pytest.approx(loss_of(model, config))
+
+
+def test_output_is_a_folder_that_loads_by_itself(uninterrupted: Path, config: TrainingConfig) -> None:
+    model = DeFormerForQuestionAnswering.from_pretrained(uninterrupted)
+    assert (model.lower_layers, model.deformer_config.max_seq_len) == (2, 62)
+    assert load_tokenizer(uninterrupted)("paris")["input_ids"] == load_tokenizer(config.model)("paris")["input_ids"]
+
+
+def test_every_layer_is_trained(uninterrupted: Path, config: TrainingConfig) -> None:
+    before, after = weights(Path(config.model)), weights(uninterrupted)
+    for part in ("embeddings.word", *(f"encoder.layer.{number}.output.dense" for number in range(4)), "qa_outputs"):
+        names = [name for name in before if part in name]
+        assert names
+        assert any(not torch.equal(before[name], after[name]) for name in names), part
+
+
+def test_same_seed_gives_the_same_weights(uninterrupted: Path, config: TrainingConfig, tmp_path: Path) -> None:
+    train(config, tmp_path / "same", progress_bar=False)
+    train(replace(config, seed=4), tmp_path / "other", progress_bar=False)
+    expected = weights(uninterrupted)
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in weights(tmp_path / "same").items())
+    assert any(not torch.equal(tensor, expected[name]) for name, tensor in weights(tmp_path / "other").items())
+
+
+def test_written_in_fp16(config: TrainingConfig, tmp_path: Path) -> None:
+    train(replace(config, max_steps=1), tmp_path, dtype=torch.float16, progress_bar=False)
+    assert {tensor.dtype for tensor in weights(tmp_path).values()} == {torch.float16}
+
+
+class TestResume:
+    @pytest.mark.parametrize("step", [3, 5, 7], ids=["in the first epoch", "between two", "in the second"])
+    def test_equals_the_uninterrupted_run(
+        self, uninterrupted: Path, config: TrainingConfig, tmp_path: Path, interrupt: Any, step: int
+    ) -> None:
+        """The order of the data, dropout, the optimiser and the schedule all go on where they were."""
+        interrupt(step + 1)
+        with pytest.raises(KeyboardInterrupt):
+            train(config, tmp_path, save_steps=step, progress_bar=False)
+        assert (tmp_path / "checkpoints" / f"checkpoint-{step}").is_dir()
+        assert not (tmp_path / "model.safetensors").exists()
+        interrupt(None)
+        train(config, tmp_path, save_steps=step, progress_bar=False)
+        expected = weights(uninterrupted)
+        for name, tensor in weights(tmp_path).items():
+            torch.testing.assert_close(tensor, expected[name], atol=1e-6, rtol=0, msg=name)
+
+    def test_of_a_finished_run_trains_no_further(
+        self, uninterrupted: Path, config: TrainingConfig, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        before = weights(uninterrupted)
+        caplog.set_level(logging.INFO, logger="haystack_deformer")
+        train(config, uninterrupted, progress_bar=False)
+        assert "Going on from" in caplog.text
+        assert all(torch.equal(tensor, before[name]) for name, tensor in weights(uninterrupted).items())
+
+    def test_with_other_settings_is_refused(self, uninterrupted: Path, config: TrainingConfig) -> None:
+        before = weights(uninterrupted)
+        with pytest.raises(ValueError, match=r"learning_rate: 0.001 then, 0.002 now.*--no-resume"):
+            train(replace(config, learning_rate=2e-3), uninterrupted, progress_bar=False)
+        assert all(torch.equal(tensor, before[name]) for name, tensor in weights(uninterrupted).items())
+
+    def test_begins_anew_and_removes_checkpoints_alone(self, config: TrainingConfig, tmp_path: Path) -> None:
+        output, folder = tmp_path / "output", tmp_path / "folder of the user"
+        train(replace(config, max_steps=2), output, checkpoints=folder, save_steps=1, progress_bar=False)
+        (folder / "thesis.txt").write_text("mine")
+        train(
+            replace(config, max_steps=3, learning_rate=2e-3),
+            output,
+            checkpoints=folder,
+            resume=False,
+            save_steps=3,
+            progress_bar=False,
+        )
+        assert [path.name for path in folder.glob("checkpoint-*")] == ["checkpoint-3"]
+        assert (folder / "thesis.txt").read_text() == "mine"
+
+    def test_keeps_two_checkpoints(self, config: TrainingConfig, tmp_path: Path) -> None:
+        train(replace(config, max_steps=4), tmp_path, save_steps=1, progress_bar=False)
+        names = {path.name for path in (tmp_path / "checkpoints").glob("checkpoint-*")}
+        assert names == {"checkpoint-3", "checkpoint-4"}
+
+
+class TestBadInput:
+    def test_data_is_refused_before_anything_is_written(self, config: TrainingConfig, tmp_path: Path) -> None:
+        bad = tmp_path / "bad.json"
+        bad.write_text('{"data": [')
+        with pytest.raises(ValueError, match=r"bad\.json"):
+            train(replace(config, train=(str(bad),)), tmp_path / "output", progress_bar=False)
+        assert not (tmp_path / "output").exists()
+
+    def test_lengths_that_do_not_fit(self, config: TrainingConfig, tmp_path: Path) -> None:
+        with pytest.raises(ValueError, match="doc_stride=60"):
+            train(replace(config, doc_stride=60), tmp_path / "output", progress_bar=False)
+
+    def test_answers_longer_than_a_window_are_counted(
+        self, config: TrainingConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        context = "paris is the capital of france " * 10
+        content = json.loads(Path(config.train[0]).read_text())
+        answers = [{"text": context, "answer_start": 0}]
+        qas = [{"id": "whole-text", "question": "what", "answers": answers}]
+        content["data"].append({"paragraphs": [{"context": context, "qas": qas}]})
+        (tmp_path / "long.json").write_text(json.dumps(content))
+        train(
+            replace(config, train=(str(tmp_path / "long.json"),), max_steps=1), tmp_path / "output", progress_bar=False
+        )
+        assert "1 answers of 10 are longer" in caplog.text
+        assert "whole-text" in caplog.text
+
+
+def test_batches_hold_like_lengths(config: TrainingConfig, tmp_path: Path) -> None:
+    model = DeFormerForQuestionAnswering.from_pretrained(
+        config.model, 2, max_seq_len=62, doc_stride=20, max_question_length=20
+    )
+    passages = PassageTokenizer(load_tokenizer(config.model), model.deformer_config, model.backbone)
+    # 7 and 33 have no common divisor: every length once, in no order
+    examples = [SquadExample(str(number), "which", "city " * (1 + number * 7 % 33), ()) for number in range(33)]
+    features = SquadFeatures(examples, passages, progress_bar=False)
+    trainer = DeFormerTrainer(
+        model=model,
+        args=trainer_module._arguments(config, tmp_path, 500, progress_bar=False),
+        train_dataset=features,
+        data_collator=collate,
+    )
+    sampler = trainer._get_train_sampler()
+
+    def order(epoch: int) -> list[int]:
+        sampler.set_epoch(epoch)
+        return list(sampler)
+
+    def padding(indices: list[int]) -> int:
+        lengths = [features.lengths[index] for index in indices]
+        return sum(abs(one - other) for one, other in zip(lengths[::2], lengths[1::2], strict=False))
+
+    epochs = [order(epoch) for epoch in range(3)]
+    for indices in epochs:
+        assert sorted(indices) == list(range(len(features)))
+        assert padding(indices) < padding(list(range(len(features)))) / 2
+    assert len({tuple(indices) for indices in epochs}) == 3
+    # and an epoch's order does not depend on what was asked for before
+    assert order(1) == epochs[1]

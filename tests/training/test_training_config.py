@@ -1,0 +1,50 @@
+"""Settings of a run, kept beside its checkpoints."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from haystack_deformer.training.config import TrainingConfig
+
+CONFIG = TrainingConfig(model="some/model", train=("a.json", "b.json"), lower_layers=4)
+
+
+def test_same_settings_go_on(tmp_path: Path) -> None:
+    CONFIG.save(tmp_path / "new" / "folder")
+    CONFIG.check_resumable(tmp_path / "new" / "folder")
+    replace(CONFIG).check_resumable(tmp_path / "new" / "folder")
+
+
+def test_folder_without_a_run_is_begun(tmp_path: Path) -> None:
+    CONFIG.check_resumable(tmp_path)
+    CONFIG.check_resumable(tmp_path / "not there")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"learning_rate": 1e-3}, {"lower_layers": 5}, {"train": ("a.json",)}, {"seed": 7}, {"bf16": True}, {"model": "b"}],
+    ids=lambda values: next(iter(values)),
+)
+def test_other_settings_are_named(tmp_path: Path, values: dict[str, Any]) -> None:
+    CONFIG.save(tmp_path)
+    with pytest.raises(ValueError, match="--no-resume") as error:
+        replace(CONFIG, **values).check_resumable(tmp_path)
+    ((name, value),) = values.items()
+    value = list(value) if isinstance(value, tuple) else value
+    assert f"{name}: {getattr(CONFIG, name)!r} then".replace("(", "[").replace(")", "]") in str(error.value).replace(
+        "(", "["
+    ).replace(")", "]")
+    assert f"{value!r} now" in str(error.value)
+    # what is the same is not named
+    assert "max_seq_len" not in str(error.value)
+
+
+def test_every_setting_counts(tmp_path: Path) -> None:
+    """A field that is added later and forgotten in the file would let a run go on with another value."""
+    CONFIG.save(tmp_path)
+    written = (tmp_path / "training_config.json").read_text(encoding="utf-8")
+    assert all(f'"{name}"' in written for name in CONFIG.__dataclass_fields__)
