@@ -64,7 +64,7 @@ class RepresentationSettings:
                 "same that DeFormerReader reads with."
             )
             raise ValueError(msg)
-        cut = None if lower_layers is None else as_int("lower_layers", lower_layers, least=0)
+        cut = None if lower_layers in (None, "") else as_int("lower_layers", lower_layers, least=0)
         batch_size = as_int("representation_batch_size", representation_batch_size)
         config, deformer_config = resolve_config(deformer_model, cut)
         if deformer_config.lower_layers >= config.num_hidden_layers:
@@ -90,12 +90,13 @@ def as_int(name: str, value: Any, least: int = 1) -> int:
     :param least: the smallest that makes sense.
     :raises ValueError: where it is no whole number, or too small.
     """
-    try:
-        number = int(value)
-    except (TypeError, ValueError) as error:
-        msg = f"{name} must be a whole number, got {value!r}."
-        raise ValueError(msg) from error
-    if number < least or (isinstance(value, float) and value != number):
-        msg = f"{name} must be a whole number of at least {least}, got {value!r}."
-        raise ValueError(msg)
-    return number
+    # int(2.5) would round and int(True) would count: neither is what was meant
+    if isinstance(value, (int, str)) and not isinstance(value, bool):
+        try:
+            number = int(value)
+        except ValueError:
+            number = least - 1
+        if number >= least:
+            return number
+    msg = f"{name} must be a whole number of at least {least}, got {value!r}."
+    raise ValueError(msg)

@@ -93,6 +93,9 @@ class DeFormerInMemoryDocumentStore(DeFormerDocumentStoreMixin, InMemoryDocument
             bm25_algorithm=bm25_algorithm,
             bm25_parameters=bm25_parameters,
         )
+        self._devices_given = bool(devices)
 
-    def _representation_device(self) -> torch.device:
-        return self.main_device
+    def _representation_device(self) -> Optional[torch.device]:
+        if self.use_gpu and not self._devices_given:
+            return None
+        return torch.device(self.main_device)

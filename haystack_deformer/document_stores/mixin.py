@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from haystack.document_stores import BaseDocumentStore, InMemoryDocumentStore, SQLDocumentStore
-from haystack.modeling.utils import initialize_device_settings
 from haystack.schema import Document, FilterType
 from tqdm import tqdm
 
@@ -71,7 +70,7 @@ class DeFormerDocumentStoreMixin(_Store):
     """
 
     deformer_model: str
-    _settings: RepresentationSettings
+    """Name or path of the model whose states are stored."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -116,14 +115,17 @@ class DeFormerDocumentStoreMixin(_Store):
         self._keeper = StateKeeper(self._access, lambda: self.representations)
 
     @property
+    def lower_layers(self) -> int:
+        """The model's cut k."""
+        return self._settings.lower_layers
+
+    @property
     def encoder(self) -> PassageEncoder:
         """The model that makes the states, shared with every reader of the same model in this process."""
         with self._loading:
             if self._encoder is None:
                 self._encoder = load_encoder(
-                    self._settings.model,
-                    lower_layers=self._settings.lower_layers,
-                    device=self._representation_device(),
+                    self.deformer_model, lower_layers=self.lower_layers, device=self._representation_device()
                 )
             return self._encoder
 
@@ -140,9 +142,9 @@ class DeFormerDocumentStoreMixin(_Store):
                 )
             return self._representations
 
-    def _representation_device(self) -> torch.device:
-        """Where the lower layers run: as Haystack's readers choose by default, so that the weights can be shared."""
-        return initialize_device_settings(use_cuda=True, multi_gpu=False)[0][0]
+    def _representation_device(self) -> torch.device | None:
+        """Where the lower layers run; None: where a reader runs by default, so that both share the weights."""
+        return None
 
     def write_documents(
         self,
