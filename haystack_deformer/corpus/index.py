@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +16,8 @@ from haystack_deformer.corpus.settings import IndexSettings
 from haystack_deformer.document_stores import DeFormerFAISSDocumentStore
 from haystack_deformer.nodes import DeFormerReader
 
-logger = logging.getLogger(__name__)
+_EMBEDDING_BATCH = 128
+"""Passages between two movements of the progress bar; the store's own 10,000 would show none."""
 
 
 class CorpusIndex:
@@ -83,7 +83,9 @@ class CorpusIndex:
         self.document_store.update_representations()
         if whole or new:
             # a flat FAISS index moves its vectors up when some go, so that the numbers kept in SQL are no longer theirs
-            self.document_store.update_embeddings(self.retriever, update_existing_embeddings=whole)
+            self.document_store.update_embeddings(
+                self.retriever, update_existing_embeddings=whole, batch_size=_EMBEDDING_BATCH
+            )
             faiss.write_index(self.document_store.faiss_indexes[self.document_store.index], str(self._vectors))
             self._unfinished.unlink()
         return SyncReport(added=len(new), kept=len(there) - len(gone), removed=len(gone))

@@ -9,7 +9,6 @@ from typing import Any
 from haystack.nodes.reader.base import BaseReader
 from haystack.schema import Answer, Document, Span
 
-from haystack_deformer.document_stores.mixin import REPRESENTATION_META_KEY
 from haystack_deformer.modeling import DeFormerConfig
 from haystack_deformer.reading import TextSpan, context_window, margin_to_score
 
@@ -93,8 +92,7 @@ class AnswerBuilder:
 
     @staticmethod
     def _meta(span: TextSpan, document: Document) -> dict[str, Any]:
-        # the reference to the stored states is the store's own affair
-        meta = {name: deepcopy(value) for name, value in document.meta.items() if name != REPRESENTATION_META_KEY}
+        meta = deepcopy(document.meta)
         if "page_number" in meta:
             # as FARMReader: pages are parted by form feeds
             meta["answer_page_number"] = meta["page_number"] + document.content[: span.start].count("\f")

@@ -9,7 +9,7 @@ from haystack.document_stores import BaseDocumentStore
 from haystack.nodes.reader.base import BaseReader
 from haystack.schema import Answer, Document, MultiLabel
 
-from haystack_deformer.document_stores.mixin import REPRESENTATION_META_KEY, DeFormerDocumentStoreMixin
+from haystack_deformer.document_stores.mixin import DeFormerDocumentStoreMixin
 from haystack_deformer.inference import PassageReader, Reading
 from haystack_deformer.nodes.answers import AnswerBuilder
 from haystack_deformer.nodes.parameters import check_top_k, coerce
@@ -238,7 +238,7 @@ class DeFormerReader(BaseReader):
         :param add_isolated_node_eval: whether to read the labels' documents as well.
         """
         results, stream = super().run(query, documents, top_k, labels, add_isolated_node_eval)
-        return self._finish(results), stream
+        return self._with_debug(results), stream
 
     def run_batch(
         self,
@@ -263,22 +263,13 @@ class DeFormerReader(BaseReader):
             # the same answer lists, in the form in which BaseReader.run_batch does not fall over one query
             documents = [[document] for document in documents]  # type: ignore[list-item]
         results, stream = super().run_batch(queries, documents, top_k, batch_size, labels, add_isolated_node_eval)
-        return self._finish(results), stream
+        return self._with_debug(results), stream
 
-    def _finish(self, results: Dict[str, Any]) -> Dict[str, Any]:
-        """Take out of the answers what BaseReader copied of our own bookkeeping; add what was asked for debugging."""
-        for answer in _flatten([results.get("answers", []), results.get("answers_isolated", [])]):
-            answer.meta.pop(REPRESENTATION_META_KEY, None)
+    def _with_debug(self, results: Dict[str, Any]) -> Dict[str, Any]:
         reading = self._last.__dict__.pop("reading", None)
         if reading is not None and getattr(self, "debug", None):
             results["_debug"] = debug_information(reading)
         return results
-
-
-def _flatten(answers: Any) -> List[Answer]:
-    if isinstance(answers, Answer):
-        return [answers]
-    return [answer for entry in answers for answer in _flatten(entry)]
 
 
 def _representations(store: DeFormerDocumentStoreMixin, fingerprint: str) -> Optional[Representations]:

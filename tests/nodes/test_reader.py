@@ -12,7 +12,6 @@ from haystack.errors import HaystackError
 from haystack.schema import Answer, Document, Span
 
 from haystack_deformer.document_stores import DeFormerInMemoryDocumentStore
-from haystack_deformer.document_stores.mixin import REPRESENTATION_META_KEY
 from haystack_deformer.nodes import DeFormerReader
 
 TEXTS = [
@@ -260,7 +259,6 @@ def test_predict_batch_reads_each_passage_once(
 def test_run_copies_meta_but_not_our_bookkeeping(store: DeFormerInMemoryDocumentStore, tiny_deformer: Path) -> None:
     reader = DeFormerReader(str(tiny_deformer), document_store=store, progress_bar=False)
     stored = store.get_all_documents()
-    assert all(REPRESENTATION_META_KEY in document.meta for document in stored)
     results, stream = reader.run("who", stored)
     assert stream == "output_1"
     names = {document.id: document.meta["name"] for document in stored}
