@@ -61,9 +61,9 @@ def default_device() -> torch.device:
 
 
 def _identity(name_or_path: str | os.PathLike[str]) -> tuple[object, ...]:
-    """What tells one checkpoint from another; a folder whose weights were written anew is another."""
-    weights = Path(name_or_path) / "model.safetensors"
-    if weights.is_file():
-        stat = weights.stat()
-        return str(weights.resolve()), stat.st_mtime_ns, stat.st_size
-    return (str(name_or_path),)
+    """What tells one checkpoint from another; a folder whose weights or tokenizer were written anew is another."""
+    folder = Path(name_or_path)
+    if not folder.is_dir():
+        return (str(name_or_path),)
+    files = sorted(path for path in folder.iterdir() if path.suffix in {".json", ".safetensors", ".txt"})
+    return str(folder.resolve()), *((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in files)

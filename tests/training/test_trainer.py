@@ -166,6 +166,16 @@ def test_written_in_fp16(config: TrainingConfig, tmp_path: Path) -> None:
     assert {tensor.dtype for tensor in weights(tmp_path).values()} == {torch.float16}
 
 
+def test_in_bfloat16_weights_stay_fp32(config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # transformers leaves the precision in the environment, and runs that follow in the process would take it
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")
+    train(replace(config, max_steps=2, bf16=True), tmp_path, progress_bar=False)
+    before, after = weights(Path(config.model)), weights(tmp_path)
+    assert {tensor.dtype for tensor in after.values()} == {torch.float32}
+    assert all(torch.isfinite(tensor).all() for tensor in after.values())
+    assert not torch.equal(before["qa_outputs.weight"], after["qa_outputs.weight"])
+
+
 class TestResume:
     @pytest.mark.parametrize("step", [3, 5, 7], ids=["in the first epoch", "between two", "in the second"])
     def test_equals_the_uninterrupted_run(

@@ -1,0 +1,299 @@
+"""Stored states or computed ones, one question or many, alone or among threads: the same spans."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from haystack_deformer.inference import PassageReader, Reading, passage_reader
+from haystack_deformer.modeling import DeFormerForQuestionAnswering
+from haystack_deformer.passages import PassageEncoder, PassageTokenizer, load_tokenizer
+from haystack_deformer.reading import TextSpan, best_spans, merge_windows
+from haystack_deformer.representations import Representations
+
+QUESTIONS = ["what is the capital of france?", "which city has a river", "who was in berlin"]
+SENTENCE = "paris is the capital of france and has a river. "
+TEXTS = [
+    "paris is a city",
+    SENTENCE,
+    SENTENCE * 6,
+    "",
+    "berlin is the capital of germany.",
+    " \n",
+    "Café 😀 שלום paris",
+    SENTENCE * 3 + "berlin",
+]
+
+
+@pytest.fixture(scope="module")
+def encoder(tiny_deformer: Path) -> PassageEncoder:
+    model = DeFormerForQuestionAnswering.from_pretrained(tiny_deformer)
+    passages = PassageTokenizer(load_tokenizer(tiny_deformer), model.deformer_config, model.backbone)
+    return PassageEncoder(model, passages, name="tiny")
+
+
+@pytest.fixture
+def memory(encoder: PassageEncoder) -> Representations:
+    return Representations.open(encoder.manifest("SQfp16"), training_sample=encoder.sample_states)
+
+
+def store(representations: Representations, encoder: PassageEncoder, texts: list[str]) -> None:
+    made = encoder.encode(texts)
+    representations.put({representations.key(text): one for text, one in zip(texts, made, strict=True)})
+
+
+def one_shot(encoder: PassageEncoder, question: str, text: str, top_k_per_window: int = 1) -> list[TextSpan]:
+    """The long way: question and window in one sequence, no states between."""
+    (passage,) = encoder.tokenizer.passages([text])
+    question_ids = torch.tensor([encoder.tokenizer.question(question)])
+    windows = []
+    for ids, offsets in zip(passage.window_ids, passage.window_offsets, strict=True):
+        with torch.inference_mode():
+            logits = encoder.model(question_ids, torch.tensor([ids]))
+        windows += best_spans(logits.start_logits.numpy(), logits.end_logits.numpy(), [offsets], top_k=top_k_per_window)
+    return merge_windows(windows, 3)
+
+
+def assert_same(one: list[TextSpan], other: list[TextSpan], tolerance: float = 1e-4) -> None:
+    assert [(span.start, span.end) for span in one] == [(span.start, span.end) for span in other]
+    assert [span.margin for span in one] == pytest.approx([span.margin for span in other], abs=tolerance)
+
+
+class TestRead:
+    @pytest.mark.parametrize("batch_size", [1, 2, 50])
+    @pytest.mark.parametrize("top_k_per_window", [1, 4])
+    def test_equals_the_long_way(self, encoder: PassageEncoder, batch_size: int, top_k_per_window: int) -> None:
+        reader = PassageReader(encoder, batch_size=batch_size, top_k_per_window=top_k_per_window)
+        for question in QUESTIONS:
+            reading = reader.read(question, TEXTS)
+            assert len(reading.spans) == len(TEXTS)
+            for text, spans in zip(TEXTS, reading.spans, strict=True):
+                assert_same(spans, one_shot(encoder, question, text, top_k_per_window))
+
+    def test_answers_depend_on_the_question(self, encoder: PassageEncoder) -> None:
+        one, other = (PassageReader(encoder).read(question, TEXTS).spans for question in QUESTIONS[:2])
+        assert one != other
+
+    def test_spans_are_text_and_best_first(self, encoder: PassageEncoder) -> None:
+        reading = PassageReader(encoder, top_k_per_window=5, top_k_per_passage=7).read(QUESTIONS[0], TEXTS)
+        for text, spans in zip(TEXTS, reading.spans, strict=True):
+            assert bool(spans) == bool(text.strip())
+            assert len(spans) <= 7
+            assert all(0 <= span.start < span.end <= len(text) for span in spans)
+            assert all(text[span.start : span.end].strip() == text[span.start : span.end] for span in spans)
+            margins = [span.margin for span in spans]
+            assert margins == sorted(margins, reverse=True)
+            assert len({(span.start, span.end) for span in spans}) == len(spans)
+
+    def test_nothing_to_read(self, encoder: PassageEncoder) -> None:
+        assert PassageReader(encoder).read(QUESTIONS[0], []).spans == []
+
+    @pytest.mark.parametrize("question", ["", "  "])
+    def test_blank_question_is_refused(self, encoder: PassageEncoder, question: str) -> None:
+        with pytest.raises(ValueError, match="question is empty"):
+            PassageReader(encoder).read(question, TEXTS)
+
+    def test_longest_answer_is_the_models_or_the_callers(self, encoder: PassageEncoder) -> None:
+        assert PassageReader(encoder).max_answer_length == encoder.model.deformer_config.max_answer_length == 30
+        # a word of the tiny vocabulary is a token
+        text = "paris berlin paris berlin paris berlin"
+        reader = PassageReader(encoder, max_answer_length=2, top_k_per_window=50, top_k_per_passage=50)
+        found = {text[span.start : span.end] for span in reader.read(QUESTIONS[0], [text]).spans[0]}
+        assert max(len(answer.split()) for answer in found) <= 2
+
+    def test_duplicates_within_a_window(self, encoder: PassageEncoder) -> None:
+        text = "paris is the capital of france"
+        settings: dict[str, Any] = {"top_k_per_window": 100, "top_k_per_passage": 100}
+        (every,) = PassageReader(encoder, duplicate_filtering=-1, **settings).read(QUESTIONS[0], [text]).spans
+        (distinct,) = PassageReader(encoder, duplicate_filtering=0, **settings).read(QUESTIONS[0], [text]).spans
+        # six words: 6 + 5 + 4 + 3 + 2 + 1 spans
+        assert len(every) == 21
+        assert every[0] == distinct[0]
+        assert len({span.start for span in distinct}) == len({span.end for span in distinct}) == len(distinct)
+
+    def test_answer_in_an_overlap_is_reported_once(self, encoder: PassageEncoder) -> None:
+        text = SENTENCE * 3
+        (representation,) = encoder.encode([text])
+        assert representation.n_windows == 2
+        reader = PassageReader(encoder, top_k_per_window=10_000, top_k_per_passage=10_000, duplicate_filtering=-1)
+        (spans,) = reader.read(QUESTIONS[0], [text]).spans
+        places = [(span.start, span.end) for span in spans]
+        assert len(set(places)) == len(places)
+        first, second = (
+            {(int(start), int(end)) for start in offsets[:-1, 0] for end in offsets[:-1, 1] if end > start}
+            for _, offsets in representation.windows()
+        )
+        # spans of at most 30 tokens: those of both windows were there to be reported twice
+        assert any(place in first and place in second for place in places)
+
+
+class TestReadPairs:
+    PAIRS = ((0, 1), (2, 1), (1, 6), (0, 2), (0, 1), (2, 3), (1, 0))
+
+    def test_equal_each_pair_alone(self, encoder: PassageEncoder) -> None:
+        reader = PassageReader(encoder)
+        reading = reader.read_pairs(QUESTIONS, TEXTS, self.PAIRS)
+        assert len(reading.spans) == len(self.PAIRS)
+        for (question, text), spans in zip(self.PAIRS, reading.spans, strict=True):
+            assert_same(spans, reader.read(QUESTIONS[question], [TEXTS[text]]).spans[0], 1e-5)
+
+    def test_more_passages_than_are_held_at_once(
+        self, encoder: PassageEncoder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pairs = [(question, text) for text in range(len(TEXTS)) for question in range(len(QUESTIONS))]
+        reader = PassageReader(encoder)
+        whole = reader.read_pairs(QUESTIONS, TEXTS, pairs)
+        monkeypatch.setattr(passage_reader, "_PASSAGES_IN_MEMORY", 3)
+        parts = reader.read_pairs(QUESTIONS, TEXTS, pairs)
+        assert parts.computed == whole.computed == len(TEXTS)
+        for one, other in zip(whole.spans, parts.spans, strict=True):
+            assert_same(one, other, 1e-5)
+
+    def test_every_question_and_passage_is_encoded_once(self, encoder: PassageEncoder) -> None:
+        rows: list[int] = []
+        layer = encoder.model.backbone.layers[0]
+        handle = layer.register_forward_hook(lambda _, args, __: rows.append(args[0].shape[0]))
+        texts = [SENTENCE, "paris", SENTENCE]
+        try:
+            reading = PassageReader(encoder).read_pairs(
+                [QUESTIONS[0], QUESTIONS[1], QUESTIONS[0]], texts, [(q, t) for q in range(3) for t in range(3)]
+            )
+        finally:
+            handle.remove()
+        # two questions and two passages; above the cut layer 0 does not run
+        assert sum(rows) == 4
+        assert (reading.found, reading.computed) == (0, 2)
+        assert reading.spans[0] == reading.spans[2] == reading.spans[6] == reading.spans[8]
+
+    def test_questions_that_nobody_asks_are_not_read(self, encoder: PassageEncoder) -> None:
+        assert PassageReader(encoder).read_pairs(["", QUESTIONS[0]], TEXTS, [(1, 0)]).spans[0]
+
+    def test_no_pairs(self, encoder: PassageEncoder) -> None:
+        reading = PassageReader(encoder).read_pairs(QUESTIONS, TEXTS, [])
+        assert (reading.spans, reading.found, reading.computed) == ([], 0, 0)
+
+    def test_progress_counts_pairs(self, encoder: PassageEncoder, capfd: pytest.CaptureFixture[str]) -> None:
+        PassageReader(encoder).read_pairs(QUESTIONS, TEXTS, self.PAIRS)
+        assert "Reading" not in capfd.readouterr().err
+        PassageReader(encoder).read_pairs(QUESTIONS, TEXTS, self.PAIRS, progress_bar=True)
+        assert f"{len(self.PAIRS)}/{len(self.PAIRS)}" in capfd.readouterr().err
+
+
+class TestStoredStates:
+    def test_answer_the_same_as_computed_ones(self, encoder: PassageEncoder, memory: Representations) -> None:
+        reader = PassageReader(encoder, memory)
+        before = reader.read(QUESTIONS[0], TEXTS)
+        store(memory, encoder, TEXTS)
+        after = reader.read(QUESTIONS[0], TEXTS)
+        assert (before.found, before.computed) == (0, len(TEXTS))
+        assert (after.found, after.computed) == (len(TEXTS), 0)
+        for one, other in zip(before.spans, after.spans, strict=True):
+            # through the codec both: computed states are rounded as stored ones are
+            assert_same(one, other, 1e-4)
+
+    def test_codec_costs_little(self, encoder: PassageEncoder, memory: Representations) -> None:
+        store(memory, encoder, TEXTS)
+        stored = PassageReader(encoder, memory).read(QUESTIONS[0], TEXTS)
+        plain = PassageReader(encoder).read(QUESTIONS[0], TEXTS)
+        for one, other in zip(stored.spans, plain.spans, strict=True):
+            assert [span.margin for span in one] == pytest.approx([span.margin for span in other], abs=0.1)
+
+    def test_are_what_is_read(self, encoder: PassageEncoder, memory: Representations) -> None:
+        """Put one text's states under another's key: its spans come out. No passage is tokenised."""
+        (other,) = encoder.encode([SENTENCE])
+        memory.put({memory.key("berlin " * 20): other})
+        reader = PassageReader(encoder, memory)
+        swapped = reader.read(QUESTIONS[0], ["berlin " * 20])
+        assert (swapped.found, swapped.computed) == (1, 0)
+        assert_same(swapped.spans[0], reader.read(QUESTIONS[0], [SENTENCE]).spans[0])
+
+    def test_some_are_there(self, encoder: PassageEncoder, memory: Representations) -> None:
+        store(memory, encoder, TEXTS[::2])
+        reader = PassageReader(encoder, memory)
+        reading = reader.read(QUESTIONS[0], TEXTS)
+        assert (reading.found, reading.computed) == (4, 4)
+        for text, spans in zip(TEXTS, reading.spans, strict=True):
+            assert_same(spans, reader.read(QUESTIONS[0], [text]).spans[0])
+
+    def test_on_disk(self, encoder: PassageEncoder, tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+        manifest = encoder.manifest("SQfp16")
+        with Representations.open(manifest, tmp_path / "states") as writer:
+            store(writer, encoder, TEXTS)
+        with Representations.open(manifest, tmp_path / "states", read_only=True) as representations:
+            reading = PassageReader(encoder, representations).read(QUESTIONS[0], TEXTS)
+        assert (reading.found, reading.computed) == (len(TEXTS), 0)
+        for text, spans in zip(TEXTS, reading.spans, strict=True):
+            expected = one_shot(encoder, QUESTIONS[0], text)
+            assert [span.margin for span in spans] == pytest.approx([span.margin for span in expected], abs=0.1)
+        # torch warns of memory that it may not write to
+        assert not [warning for warning in recwarn if "writable" in str(warning.message)]
+
+    def test_of_another_cut_are_not_found(self, encoder: PassageEncoder, tiny_bert: Path, tmp_path: Path) -> None:
+        model = DeFormerForQuestionAnswering.from_pretrained(
+            tiny_bert, 1, max_seq_len=62, doc_stride=20, max_question_length=20
+        )
+        tokenizer = PassageTokenizer(load_tokenizer(tiny_bert), model.deformer_config, model.backbone)
+        other = PassageEncoder(model, tokenizer, name="other")
+        with Representations.open(encoder.manifest("SQfp16"), tmp_path / "states") as mine:
+            store(mine, encoder, TEXTS)
+        with Representations.open(other.manifest("SQfp16"), tmp_path / "states") as theirs:
+            reading = PassageReader(other, theirs).read(QUESTIONS[0], TEXTS)
+        assert (reading.found, reading.computed) == (0, len(TEXTS))
+
+
+class TestReportOfComputed:
+    def test_is_a_warning_once(self, encoder: PassageEncoder, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.INFO)
+        reader = PassageReader(encoder)
+        reader.read(QUESTIONS[0], TEXTS[:3])
+        reader.read(QUESTIONS[0], TEXTS[:2])
+        assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+        assert "3 passages of 3 were not stored" in caplog.records[0].getMessage()
+        assert "no store was given" in caplog.records[0].getMessage()
+
+    def test_names_the_remedy_and_the_count(
+        self, encoder: PassageEncoder, memory: Representations, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        store(memory, encoder, TEXTS[:2])
+        PassageReader(encoder, memory).read(QUESTIONS[0], TEXTS[:3])
+        assert "1 passages of 3 were not stored" in caplog.text
+        assert "update_representations()" in caplog.text
+
+    def test_is_not_made_where_all_are_stored(
+        self, encoder: PassageEncoder, memory: Representations, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        store(memory, encoder, TEXTS)
+        PassageReader(encoder, memory).read(QUESTIONS[0], TEXTS)
+        assert not caplog.records
+
+
+def test_threads_get_what_one_gets(encoder: PassageEncoder, memory: Representations) -> None:
+    store(memory, encoder, TEXTS[::2])
+    reader = PassageReader(encoder, memory, batch_size=3)
+    alone = [reader.read(question, TEXTS) for question in QUESTIONS]
+
+    def read(number: int) -> Reading:
+        return reader.read(QUESTIONS[number % 3], TEXTS)
+
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(read, range(24)))
+    for number, reading in enumerate(together):
+        expected = alone[number % 3]
+        assert (reading.found, reading.computed) == (expected.found, expected.computed)
+        for one, other in zip(reading.spans, expected.spans, strict=True):
+            assert_same(one, other, 1e-5)
+
+
+def test_timings_name_what_took_the_time(encoder: PassageEncoder, memory: Representations) -> None:
+    computed = PassageReader(encoder).read(QUESTIONS[0], TEXTS).timings
+    assert min(computed.question, computed.compute, computed.upper, computed.spans) > 0
+    assert computed.read == 0
+    store(memory, encoder, TEXTS)
+    stored = PassageReader(encoder, memory).read(QUESTIONS[0], TEXTS).timings
+    assert stored.read > 0
+    assert stored.compute == 0
