@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import struct
 import threading
 import zlib
@@ -14,6 +13,7 @@ import numpy as np
 
 from haystack_deformer.representations.codec_index import (
     build_index,
+    most_vectors,
     recommended_vectors,
     required_vectors,
     train_index,
@@ -22,7 +22,6 @@ from haystack_deformer.representations.errors import CorruptCodecError
 
 logger = logging.getLogger(__name__)
 
-MAX_TRAINING_VECTORS = 65_536
 _HEADER = struct.Struct("<8sII")  # magic, checksum of all that follows the checksum, length of the JSON part
 _MAGIC = b"DFCODEC1"
 _FP16_MAX = float(np.finfo(np.float16).max)
@@ -47,7 +46,7 @@ class RepresentationCodec:
         self._train_lock = threading.Lock()
         self._checksum: int | None = None
         # faiss turns what lies beyond fp16 into infinities, which the upper layers would spread over the passage
-        self._limit = _FP16_MAX if "SQfp16" in re.split(r",", factory_string) else None
+        self._limit = _FP16_MAX if "SQfp16" in factory_string else None
 
     @property
     def is_trained(self) -> bool:
@@ -81,7 +80,8 @@ class RepresentationCodec:
         """
         Fit the codec to vectors like those to come. A codec that is trained already stays as it is.
 
-        :param vectors: float32 (n, dimension); of more than 65,536 an even selection is taken.
+        :param vectors: float32 (n, dimension); of more than 65,536 an even selection is taken (of more than
+            `min_training_vectors`, where training takes minutes: PQ, OPQ).
         :raises ValueError: wrong shape, values that are not finite, or fewer vectors than the codec can be trained on.
         """
         vectors = self._checked(vectors)
@@ -103,8 +103,9 @@ class RepresentationCodec:
                     len(vectors),
                     self.min_training_vectors,
                 )
-            if len(vectors) > MAX_TRAINING_VECTORS:
-                vectors = vectors[np.linspace(0, len(vectors) - 1, MAX_TRAINING_VECTORS).astype(np.int64)]
+            most = most_vectors(self._index)
+            if len(vectors) > most:
+                vectors = vectors[np.linspace(0, len(vectors) - 1, most).astype(np.int64)]
             # a fresh index, swapped in when it is ready: no other thread ever meets one that is half trained
             index = build_index(self.factory_string, self.dimension)
             train_index(index, vectors)
@@ -175,7 +176,7 @@ class RepresentationCodec:
         if vectors.ndim != 2 or vectors.shape[1] != self.dimension:
             msg = f"Expected vectors of shape (n, {self.dimension}), got {vectors.shape}"
             raise ValueError(msg)
-        if vectors.size and not np.isfinite(vectors.min() + vectors.max()):  # both pass NaN on
+        if vectors.size and not np.isfinite((vectors.min(), vectors.max())).all():  # both pass NaN on
             msg = "The vectors hold values that are not finite (NaN or infinity): the model that made them is broken"
             raise ValueError(msg)
         return vectors

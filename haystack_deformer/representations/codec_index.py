@@ -10,6 +10,7 @@ import numpy as np
 
 EXAMPLES = "'SQfp16' (half precision), 'SQ8', 'SQ4', 'Flat' (exact) or 'OPQ96,PQ96' (if 96 divides the dimension)"
 SQ_TRAINING_VECTORS = 1_000
+MAX_SQ_TRAINING_VECTORS = 65_536
 PQ_VECTORS_PER_CENTROID = 39  # faiss' own advice (ClusteringParameters::min_points_per_centroid)
 
 _PRIOR_VECTORS = 8
@@ -56,12 +57,13 @@ def required_vectors(index: Any) -> int:
     :param index: the index.
     """
     transforms, coder = _parts(index)
-    needed = 0
-    if isinstance(coder, faiss.IndexPQ):
+    if _by_product(coder):
         needed = int(coder.pq.ksub)
-    elif isinstance(coder, faiss.IndexScalarQuantizer) and _BITS[coder.sq.qtype] < 16:
-        needed = 1
-    # with fewer vectors than dimensions faiss 1.15's OPQ writes beyond its buffer and takes the process down
+    elif any(isinstance(transform, faiss.OPQMatrix) for transform in transforms):
+        needed = 256
+    else:
+        needed = int(_by_ranges(coder))
+    # with fewer vectors than dimensions faiss 1.15's OPQ frees what it does not own and takes the process down
     return max([needed, *(t.d_in for t in transforms if isinstance(t, faiss.OPQMatrix | faiss.PCAMatrix))])
 
 
@@ -73,9 +75,19 @@ def recommended_vectors(index: Any) -> int:
     """
     _, coder = _parts(index)
     good = SQ_TRAINING_VECTORS if required_vectors(index) else 0
-    if isinstance(coder, faiss.IndexPQ):
+    if _by_product(coder):
         good = PQ_VECTORS_PER_CENTROID * int(coder.pq.ksub)
     return max(good, required_vectors(index))
+
+
+def most_vectors(index: Any) -> int:
+    """
+    Count the vectors beyond which more make training slower and hardly better.
+
+    :param index: the index.
+    """
+    transforms, coder = _parts(index)
+    return MAX_SQ_TRAINING_VECTORS if _by_ranges(coder) and not transforms else max(recommended_vectors(index), PQ_VECTORS_PER_CENTROID * 256)
 
 
 def train_index(index: Any, vectors: np.ndarray) -> None:
@@ -86,11 +98,22 @@ def train_index(index: Any, vectors: np.ndarray) -> None:
     :param vectors: float32 (n, dimension), at least `required_vectors(index)` of them.
     """
     transforms, coder = _parts(index)
-    if isinstance(coder, faiss.IndexPQ):
-        # the codec has warned already; faiss would, on stderr, once per sub-quantiser
-        coder.pq.cp.min_points_per_centroid = 1
-    index.train(vectors)
-    if isinstance(coder, faiss.IndexScalarQuantizer) and _BITS[coder.sq.qtype] < 16:
+    rotations = [transform for transform in transforms if isinstance(transform, faiss.OPQMatrix)]
+    by_product = _by_product(coder)
+    if by_product:
+        # orders the centroids for a search by Hamming distance, which nobody makes here: 88 s of a training of 89 s
+        coder.do_polysemous_training = False
+        _quieten(coder.pq)
+    for rotation in rotations:
+        # else it would be fitted to codes of 8 bits, whatever the coder's
+        bits = coder.pq.nbits if by_product else 8
+        rotation.pq = _quieten(faiss.ProductQuantizer(rotation.d_out, rotation.M, bits))
+    try:
+        index.train(vectors)
+    finally:
+        for rotation in rotations:
+            rotation.pq = None  # Python's to free
+    if _by_ranges(coder):
         for transform in transforms:
             vectors = transform.apply(vectors)
         # two vectors at the corners tell faiss the ranges, through its own training by minimum and maximum
@@ -132,6 +155,20 @@ def value_ranges(vectors: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray
     # a dimension that hardly ever moved would get a range of no width, and with it one value for all that comes
     narrow = high - low < 0.1 * deviation
     return np.where(narrow, mean - 3 * deviation, low), np.where(narrow, mean + 3 * deviation, high)
+
+
+def _by_product(coder: Any) -> bool:
+    return isinstance(coder, faiss.IndexPQ)
+
+
+def _by_ranges(coder: Any) -> bool:
+    return isinstance(coder, faiss.IndexScalarQuantizer) and _BITS[coder.sq.qtype] < 16
+
+
+def _quieten(quantizer: Any) -> Any:
+    # the codec has warned already; faiss would, on stderr, once per sub-quantiser and round
+    quantizer.cp.min_points_per_centroid = 1
+    return quantizer
 
 
 def _parts(index: Any) -> tuple[list[Any], Any]:

@@ -71,6 +71,18 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
 
 
+def refuse_file(path: Path) -> None:
+    """
+    Refuse a path that is there and is no folder.
+
+    :param path: where a folder is, or will be made.
+    :raises RepresentationStoreError: it is a file, or cannot be looked at.
+    """
+    with storage_errors(path):
+        if path.exists() and not path.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+
+
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
     """

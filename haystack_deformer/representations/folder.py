@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from haystack_deformer.representations.codec import RepresentationCodec
-from haystack_deformer.representations.errors import CorruptCodecError, RepresentationStoreError
+from haystack_deformer.representations.errors import CorruptCodecError
 from haystack_deformer.representations.files import (
     make_folder,
+    refuse_file,
     storage_errors,
     sync,
     write_atomically,
@@ -46,10 +47,12 @@ class Space:
         :raises CorruptCodecError: the file is damaged, or made for something else.
         """
         file = self.path / CODEC_NAME
-        try:
-            codec = RepresentationCodec.from_bytes(file.read_bytes())
-        except FileNotFoundError:
+        if not file.exists():
             return None
+        with storage_errors(file):
+            data = file.read_bytes()
+        try:
+            codec = RepresentationCodec.from_bytes(data)
         except CorruptCodecError as error:
             msg = f"{file} is damaged, and without it the states beside it cannot be decoded: {_remedy(self.path)}"
             raise CorruptCodecError(msg) from error
@@ -86,9 +89,7 @@ class RepresentationFolder:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        if self.path.exists() and not self.path.is_dir():
-            msg = f"{self.path} is a file where a folder for states is expected: give another path"
-            raise RepresentationStoreError(msg)
+        refuse_file(self.path)
 
     def spaces(self) -> list[Space]:
         """List the spaces, those of other releases and unreadable ones among them, by name."""

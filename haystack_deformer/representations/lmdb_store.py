@@ -12,7 +12,7 @@ from typing import TypeVar
 import lmdb
 
 from haystack_deformer.representations.errors import RepresentationStoreError, StoreCorruptError, StoreReadOnlyError
-from haystack_deformer.representations.files import make_folder, storage_errors, sync
+from haystack_deformer.representations.files import make_folder, refuse_file, storage_errors, sync
 from haystack_deformer.representations.generations import Generations
 from haystack_deformer.representations.lmdb_environment import SharedEnvironment, registry
 from haystack_deformer.representations.lmdb_errors import lmdb_errors
@@ -44,9 +44,7 @@ class LmdbRepresentationStore(RepresentationStore):
         self._held: tuple[SharedEnvironment, int] | None = None
         self._closed = False
         self._read_only = read_only
-        if self.path.exists() and not self.path.is_dir():
-            msg = f"{self.path} is a file where a folder for representations is expected: give another path"
-            raise RepresentationStoreError(msg)
+        refuse_file(self.path)
         if not read_only and not self._generations.exists():
             self._generations.begin()
         with self._borrowed() as (environment, generation):
@@ -148,8 +146,12 @@ class LmdbRepresentationStore(RepresentationStore):
                 registry.release(held[0])
 
     def __del__(self) -> None:
-        if getattr(self, "_held", None):
-            self.close()
+        # without waiting: the garbage collector may be running inside a transaction that a fork is waiting for
+        if getattr(self, "_held", None) and registry.lock.acquire(blocking=False):
+            try:
+                self.close()
+            finally:
+                registry.lock.release()
 
     @contextmanager
     def _borrowed(self) -> Iterator[tuple[SharedEnvironment, int]]:

@@ -99,6 +99,9 @@ def read_record(data: bytes, codec: RepresentationCodec) -> Record:
     if zlib.crc32(memoryview(data)[_CHECKED_FROM:]) != checksum:
         msg = f"The record of {len(data):,} bytes is truncated or damaged: its checksum does not fit"
         raise CorruptRecordError(msg)
+    if len(data) != _HEADER.size + 4 * windows + (8 + code_size) * tokens:
+        msg = f"The record of {len(data):,} bytes has not the length that its header gives"
+        raise CorruptRecordError(msg)
     if (dimension, code_size) != (codec.dimension, codec.code_size) or (
         tokens and not (codec.is_trained and codec_checksum == codec.checksum)
     ):
