@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from haystack.schema import FilterType
@@ -25,6 +25,8 @@ class StateKeeper:
         self._access = access
         self._representations = representations
         self._pending: Counter[bytes] = Counter()
+        # what lost a document while another was on its way, with the ids of those that had it: looked at afterwards
+        self._deferred: dict[bytes, set[str]] = {}
         self.lock = threading.RLock()
         """One thread at a time from "which documents have this text" to what follows from the answer."""
 
@@ -46,6 +48,9 @@ class StateKeeper:
                 for key in keys:
                     if self._pending[key] <= 0:
                         del self._pending[key]
+                self._remove_unneeded(
+                    {key: self._deferred.pop(key) for key in keys if key in self._deferred and key not in self._pending}
+                )
 
     @contextmanager
     def deleting(self, index: str, ids: Iterable[str] | None, filters: FilterType | None) -> Iterator[None]:
@@ -63,6 +68,8 @@ class StateKeeper:
                 yield
                 if representations is not None:
                     representations.prune(set(self._pending))
+                    for key in self._pending:
+                        self._deferred.setdefault(key, set())
                 return
             going = set(ids or ()) or {document.id for document in self._access.documents(index, filters)}
             documents = self._access.by_ids(going)  # in every index: some parents delete an id from all
@@ -85,14 +92,8 @@ class StateKeeper:
             ids: dict[bytes, set[str]] = {}
             for text, identifier in had:
                 key = representations.key(text)
-                if key not in self._pending:
-                    ids.setdefault(key, set()).add(identifier)
-            for keys in batches(ids, IDS_AT_ONCE):
-                # by id as well: the SQL stores lose the meta of a document whose id is written in another index
-                found = self._access.referring([key.hex() for key in keys])
-                found += self._access.by_ids(set().union(*(ids[key] for key in keys)))
-                kept = {representations.key(document.text) for document in found if document.text is not None}
-                representations.delete([key for key in keys if key not in kept])
+                (self._deferred if key in self._pending else ids).setdefault(key, set()).add(identifier)
+            self._remove_unneeded(ids)
 
     def prune(self) -> int:
         """Remove the states of all texts that no document has, by reading every document; how many were removed."""
@@ -105,6 +106,16 @@ class StateKeeper:
             removed = representations.prune(keep)
             representations.compact()
         return removed
+
+    def _remove_unneeded(self, ids: Mapping[bytes, set[str]]) -> None:
+        """Of some states, with the ids of documents that had their text, remove those that no document has."""
+        for keys in batches(ids, IDS_AT_ONCE):
+            key_of = self._representations().key
+            # by id as well: the SQL stores lose the meta of a document whose id is written in another index
+            found = self._access.referring([key.hex() for key in keys])
+            found += self._access.by_ids(set().union(*(ids[key] for key in keys)))
+            kept = {key_of(document.text) for document in found if document.text is not None}
+            self._representations().delete([key for key in keys if key not in kept])
 
     def _elsewhere(self, index: str) -> bool:
         return any(self._access.count(other) for other in self._access.indexes() if other != index)

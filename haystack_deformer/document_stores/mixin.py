@@ -352,6 +352,4 @@ class DeFormerDocumentStoreMixin(_Store):
                 current = [d for d in self._access.by_ids(outdated, index) if d.text == keys[d.id][0]]
                 self._access.set_references(index, {d.id: keys[d.id][1].hex() for d in current})
                 self._access.note_index(index)
-        if len(current) < len(outdated):
-            self._keeper.release(documents)
         return len(missing)

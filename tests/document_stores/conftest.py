@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +26,8 @@ def make_faiss(tiny_deformer: Path, tmp_path: Path) -> Any:
             "sql_url": f"sqlite:///{tmp_path}/documents.db",
             "deformer_model": str(tiny_deformer),
             "progress_bar": False,
+            # several stores on one file, with vectors in the first alone
+            "validate_index_sync": False,
             **parameters,
         }
         return DeFormerFAISSDocumentStore(**values)
@@ -53,9 +53,33 @@ def make_store(request: pytest.FixtureRequest, make_faiss: Any, make_memory: Any
 
 
 @pytest.fixture
-def store(make_store: Any) -> Iterator[Any]:
+def store(make_store: Any) -> Any:
     """A store of either kind."""
-    made = make_store()
-    yield made
-    del made
-    gc.collect()
+    return make_store()
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The texts that went through the lower layers, as they go."""
+    texts: list[str] = []
+    encode = PassageEncoder.encode
+
+    def recording(self: PassageEncoder, passages: Any, **parameters: Any) -> Any:
+        texts.extend(passages)
+        return encode(self, passages, **parameters)
+
+    monkeypatch.setattr(PassageEncoder, "encode", recording)
+    return texts
+
+
+@pytest.fixture
+def stored() -> Any:
+    """Tells which of some texts have states in a store, and that there are no states of others."""
+
+    def look(store: Any, *texts: str) -> list[str]:
+        representations = store.representations
+        keys = {representations.key(text): text for text in texts}
+        assert set(representations.keys()) <= set(keys), "states of a text that was not asked for"
+        return [text for key, text in keys.items() if representations.contains([key])[0]]
+
+    return look

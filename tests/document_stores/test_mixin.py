@@ -1,0 +1,82 @@
+"""A DeFormer store of any other store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from haystack.document_stores import InMemoryDocumentStore, SQLDocumentStore
+from haystack.schema import Document
+
+from haystack_deformer.document_stores import (
+    DeFormerDocumentStoreMixin,
+    DeFormerInMemoryDocumentStore,
+    give_threads_their_sessions,
+    path_beside,
+)
+from haystack_deformer.document_stores.access import DocumentAccess
+from haystack_deformer.document_stores.reference import READS
+
+PARIS, BERLIN, ROME = "paris is in france", "berlin is in germany", "a river in the city"
+
+
+class DeFormerSQLDocumentStore(DeFormerDocumentStoreMixin, SQLDocumentStore):
+    def __init__(self, url: str = "sqlite://", index: str = "document", deformer_model: str | None = None) -> None:
+        self._init_representations(deformer_model, representation_path=path_beside(url))
+        super().__init__(url=url, index=index)
+        give_threads_their_sessions(self)
+
+
+class StoreOfAnotherKind(DeFormerInMemoryDocumentStore):
+    """Known by its public methods alone, which pass over ids that are not there, as all but its parent do."""
+
+    def __init__(self, deformer_model: str | None = None) -> None:
+        super().__init__(deformer_model=deformer_model, progress_bar=False, use_gpu=False)
+        self._access = DocumentAccess(self, super().update_document_meta)
+        self._keeper._access = self._access
+
+    def get_documents_by_id(
+        self,
+        ids: list[str],
+        index: str | None = None,
+        batch_size: int | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> list[Document]:
+        there = self.indexes[index or self.index]
+        return InMemoryDocumentStore.get_documents_by_id(self, [one for one in ids if one in there], index)
+
+
+@pytest.fixture(params=["sql", "another"])
+def other(request: Any, tmp_path: Any, tiny_deformer: Any) -> Any:
+    if request.param == "sql":
+        return DeFormerSQLDocumentStore(f"sqlite:///{tmp_path}/x.db", deformer_model=str(tiny_deformer))
+    return StoreOfAnotherKind(deformer_model=str(tiny_deformer))
+
+
+def test_the_whole_way(other: Any, stored: Any) -> None:
+    other.write_documents([Document(content=PARIS, id="1", meta={"name": "x"}), {"content": BERLIN, "id": "2"}])
+    other.write_documents([Document(content=PARIS, id="3")], index="other")
+    assert stored(other, PARIS, BERLIN) == [PARIS, BERLIN]
+    assert [d.meta for d in other.get_documents_by_id(["1"])] == [{"name": "x"}]
+    other.update_document_meta("1", {"name": "y"})
+    assert other.get_documents_by_id(["1"])[0].meta == {"name": "y"}
+    other.write_documents([Document(content=ROME, id="2")], duplicate_documents="skip")
+    assert stored(other, PARIS, BERLIN, ROME) == [PARIS, BERLIN]
+    other.write_documents([Document(content=ROME, id="2")])
+    assert stored(other, PARIS, BERLIN, ROME) == [PARIS, ROME]
+    other.delete_documents(ids=["1"])
+    assert stored(other, PARIS, ROME) == [PARIS, ROME]
+    other.delete_index("other")
+    assert stored(other, PARIS, ROME) == [ROME]
+    other.representations.prune(set())
+    assert other.update_representations() == 1
+    assert other.prune_representations() == 0
+    other.delete_documents()
+    assert stored(other, ROME) == []
+
+
+def test_every_method_that_hands_out_documents_is_wrapped() -> None:
+    for made in (DeFormerSQLDocumentStore, StoreOfAnotherKind):
+        present = [name for name in READS if hasattr(made, name)]
+        assert len(present) >= 6
+        assert all(getattr(made, name).hides_references for name in present)

@@ -1,0 +1,143 @@
+"""Deleting: states go with the last document that has their text, and not before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from haystack.document_stores import FAISSDocumentStore, InMemoryDocumentStore
+from haystack.schema import Document
+
+PARIS, BERLIN, ROME = "paris is in france", "berlin is in germany", "a river in the city"
+ALL = (PARIS, BERLIN, ROME)
+
+
+@pytest.fixture
+def filled(store: Any) -> Any:
+    """Three texts under four ids, one of them in two indexes."""
+    store.write_documents(
+        [
+            Document(content=PARIS, id="1", meta={"country": "france"}),
+            Document(content=PARIS, id="2", meta={"country": "france"}),
+            Document(content=BERLIN, id="3", meta={"country": "germany"}),
+            Document(content=ROME, id="4", meta={"country": "italy"}),
+        ]
+    )
+    store.write_documents([Document(content=ROME, id="5")], index="other")
+    return store
+
+
+def test_by_id(filled: Any, stored: Any) -> None:
+    filled.delete_documents(ids=["1", "3", "no such id"])
+    assert stored(filled, *ALL) == [PARIS, ROME]
+    filled.delete_documents(ids=["2"])
+    assert stored(filled, *ALL) == [ROME]
+
+
+def test_by_filter(filled: Any, stored: Any) -> None:
+    filled.delete_documents(filters={"country": ["germany", "italy"]})
+    assert stored(filled, *ALL) == [PARIS, ROME]
+
+
+def test_by_id_and_filter(filled: Any, stored: Any) -> None:
+    filled.delete_documents(ids=["1", "3", "4"], filters={"country": ["germany"]})
+    assert filled.get_document_count() == 3
+    assert stored(filled, *ALL) == [PARIS, ROME]
+
+
+def test_all_of_an_index_while_another_has_documents(filled: Any, stored: Any) -> None:
+    filled.delete_documents()
+    assert filled.get_document_count() == 0
+    assert stored(filled, *ALL) == [ROME]
+    filled.delete_documents(index="other")
+    assert stored(filled, *ALL) == []
+
+
+def test_an_index(filled: Any, stored: Any) -> None:
+    filled.delete_index("other")
+    assert stored(filled, *ALL) == [PARIS, BERLIN, ROME]
+    filled.delete_index("no such index")
+    filled.delete_index(filled.index)
+    assert stored(filled, *ALL) == []
+
+
+def test_the_deprecated_way(filled: Any, stored: Any) -> None:
+    filled.delete_all_documents(filters={"country": ["germany"]})
+    assert stored(filled, *ALL) == [PARIS, ROME]
+
+
+def test_one_id_in_two_indexes(store: Any, stored: Any) -> None:
+    # by default an id is a digest of the text, so that this is what happens to a text in two indexes
+    for index in ("one", "two"):
+        store.write_documents([Document(content=PARIS), Document(content=BERLIN)], index=index)
+    store.delete_index("two")
+    assert store.get_document_count(index="one") == 2
+    assert stored(store, *ALL) == [PARIS, BERLIN]
+    store.delete_documents(index="one", ids=[Document(content=PARIS).id])
+    assert stored(store, *ALL) == [BERLIN]
+
+
+def test_one_id_with_two_texts(store: Any, stored: Any) -> None:
+    store.write_documents([Document(content=PARIS, id="1")], index="one")
+    store.write_documents([Document(content=BERLIN, id="1")], index="two")
+    assert stored(store, *ALL) == [PARIS, BERLIN]
+    store.write_documents([Document(content=ROME, id="1")], index="two")
+    assert stored(store, *ALL) == [PARIS, ROME]
+
+
+def test_a_delete_that_fails_removes_no_states(filled: Any, stored: Any, monkeypatch: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        msg = "locked"
+        raise OSError(msg)
+
+    for parent in (FAISSDocumentStore, InMemoryDocumentStore):
+        monkeypatch.setattr(parent, "delete_documents", fail)
+    for arguments in ({"ids": ["3"]}, {}):
+        with pytest.raises(OSError, match="locked"):
+            filled.delete_documents(**arguments)
+    assert stored(filled, *ALL) == [PARIS, BERLIN, ROME]
+
+
+def test_documents_go_before_states(filled: Any, monkeypatch: Any) -> None:
+    def fail(*_: Any) -> None:
+        msg = "killed"
+        raise RuntimeError(msg)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(filled.representations, "delete", fail)
+        with pytest.raises(RuntimeError, match="killed"):
+            filled.delete_documents(ids=["3"])
+    assert filled.get_document_count() == 3
+    assert filled.prune_representations() == 1
+
+
+def test_a_small_delete_reads_little(filled: Any, monkeypatch: Any) -> None:
+    filled.write_documents([Document(content=f"{PARIS} {number}") for number in range(50)])
+    hashed: list[str] = []
+    key = filled.representations.key
+    monkeypatch.setattr(filled.representations, "key", lambda text: hashed.append(text) or key(text))
+    filled.delete_documents(ids=["1"])
+    assert set(hashed) == {PARIS}
+
+
+def test_prune_keeps_what_documents_have(filled: Any, stored: Any) -> None:
+    assert filled.prune_representations() == 0
+    [made] = filled.encoder.encode(["nobody's"])
+    filled.representations.put({filled.representations.key("nobody's"): made})
+    assert filled.prune_representations() == 1
+    assert stored(filled, *ALL) == [PARIS, BERLIN, ROME]
+
+
+def test_describe(filled: Any) -> None:
+    said = filled.describe_representations()
+    assert said["count"] == 3
+    assert said["bytes"] > 3 * said["bytes_per_passage"] * 0.9
+    assert (said["model"], said["codec"]) == (filled.deformer_model, "SQfp16")
+    assert said["details"]["lower_layers"] == filled.lower_layers == 2
+
+
+def test_deleting_from_nothing_loads_no_model(store: Any) -> None:
+    store.delete_documents()
+    store.delete_documents(ids=["1"])
+    store.delete_index("other")
+    assert store._encoder is None

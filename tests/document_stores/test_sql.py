@@ -1,0 +1,78 @@
+"""Stores over SQL: the default path, sessions, one id in two indexes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from haystack.document_stores.sql import MetaDocumentORM
+from haystack.schema import Document
+from sqlalchemy.orm import Session, scoped_session
+
+from haystack_deformer.document_stores import REPRESENTATION_META_KEY, path_beside
+
+PARIS, BERLIN, ROME = "paris is in france", "berlin is in germany", "a river in the city"
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("sqlite:///faiss_document_store.db", "faiss_document_store.representations"),
+        ("sqlite:////data/x/documents.db", "/data/x/documents.representations"),
+        ("sqlite:///data.v1", "data.v1.representations"),
+        ("sqlite://", None),
+        ("sqlite:///:memory:", None),
+    ],
+)
+def test_the_path_beside(url: str, path: str | None) -> None:
+    assert path_beside(url) == path
+
+
+@pytest.mark.parametrize("url", ["postgresql://me:secret@host:5432/documents", "sqlite:///file:x.db?uri=true"])
+def test_no_path_beside(url: str) -> None:
+    with pytest.raises(ValueError, match="give representation_path") as raised:
+        path_beside(url)
+    assert "secret" not in str(raised.value)
+
+
+def test_every_thread_has_a_session_on_a_file(make_faiss: Any) -> None:
+    assert isinstance(make_faiss().session, scoped_session)
+    assert isinstance(make_faiss(sql_url="sqlite://").session, Session)
+
+
+def test_references_are_right_where_one_id_is_in_two_indexes(make_faiss: Any) -> None:
+    store = make_faiss()
+    # the parent removes the meta of every document of that id when it overwrites one
+    store.write_documents([Document(content=PARIS, id="1"), Document(content=BERLIN, id="2")], index="one")
+    store.write_documents([Document(content=ROME, id="1")], index="two")
+    assert store.update_representations(index="one") == 0
+    found = {(d.index, d.id): d.reference for d in store._access.by_ids(["1", "2"])}
+    key = store.representations.key
+    assert found == {
+        ("one", "1"): key(PARIS).hex(),
+        ("one", "2"): key(BERLIN).hex(),
+        ("two", "1"): key(ROME).hex(),
+    }
+
+
+def test_a_document_has_one_reference(make_faiss: Any) -> None:
+    store = make_faiss()
+    for text in (PARIS, BERLIN, ROME):
+        # the parent leaves the meta of deleted documents behind, and SQLite does not mind
+        store.write_documents([Document(content=text, id="1")], duplicate_documents="skip")
+        store.delete_documents(ids=["1"])
+    store.write_documents([Document(content=PARIS, id="1")], duplicate_documents="skip")
+    store._access.set_references("document", {"1": "0" * 32})
+    store.update_representations()
+    rows = store.session.query(MetaDocumentORM).filter(MetaDocumentORM.name == REPRESENTATION_META_KEY).all()
+    assert [row.value for row in rows] == [store.representations.key(PARIS).hex()]
+
+
+def test_pages_through_an_index(make_faiss: Any) -> None:
+    store = make_faiss()
+    texts = [f"{PARIS} {number}" for number in range(7)]
+    store.write_documents([Document(content=text, meta={"kind": "a" if "3" in text else "b"}) for text in texts])
+    for size in (1, 2, 7, 100):
+        assert sorted(d.text for d in store._access.documents("document", batch_size=size)) == texts
+    assert [d.text for d in store._access.documents("document", {"kind": "a"})] == [texts[3]]
+    assert store._access.count("document", {"kind": {"$in": ["a"]}}) == 1
