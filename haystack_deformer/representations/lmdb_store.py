@@ -121,9 +121,8 @@ class LmdbRepresentationStore(RepresentationStore):
             folder = self._generations.folder(generation + 1)
             make_folder(folder)
             try:
-                environment.copy_to(folder)
                 with storage_errors(folder):
-                    sync(folder / "data.mdb")
+                    environment.copy_to(folder / "data.mdb")
                     sync(folder)
                     sync(self.path)
                 # the old generation's write lock is held: whoever writes next gets it after this, and looks again

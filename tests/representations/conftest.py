@@ -52,8 +52,13 @@ def python() -> Callable[..., subprocess.Popen[str]]:
         process.communicate()
 
 
-def finish(process: subprocess.Popen[str]) -> str:
+@pytest.fixture
+def finish() -> Callable[[subprocess.Popen[str]], str]:
     """Wait for a process that must end well, and return what it printed."""
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, f"exit {process.returncode}\n{out}\n{err}"
-    return out
+
+    def finish(process: subprocess.Popen[str]) -> str:
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, f"exit {process.returncode}\n{out}\n{err}"
+        return out
+
+    return finish

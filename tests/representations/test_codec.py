@@ -86,7 +86,8 @@ def test_values_that_are_not_finite(name, value):
 
 
 @pytest.mark.parametrize(
-    "name", ["", "foo", "HNSW32", "IVF4,SQ8", "SQ8_direct", "L2norm,SQ8", "PQ7", "ITQ16,LSH", "LSH", "IDMap,SQ8", "SQ8,RFlat"]
+    "name",
+    ["", "foo", "HNSW32", "IVF4,SQ8", "SQ8_direct", "L2norm,SQ8", "PQ7", "ITQ16,LSH", "LSH", "IDMap,SQ8", "SQ8,RFlat"],
 )
 def test_names_that_are_no_codec(name):
     with pytest.raises(ValueError, match="SQfp16") as error:
@@ -119,7 +120,12 @@ def test_untrained(vectors):
 
 
 def test_too_few_vectors_to_train_on(vectors, caplog):
-    assert [RepresentationCodec(n, 32).min_training_vectors for n in ("SQfp16", "Flat", "SQ4", "PQ8")] == [0, 0, 1_000, 9_984]
+    assert [RepresentationCodec(n, 32).min_training_vectors for n in ("SQfp16", "Flat", "SQ4", "PQ8")] == [
+        0,
+        0,
+        1_000,
+        9_984,
+    ]
     codec = RepresentationCodec("PQ8", 32)
     with pytest.raises(ValueError, match=r"256 .*got 255.*more documents.*SQ8"):
         codec.train(vectors[:255])

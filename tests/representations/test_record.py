@@ -28,7 +28,9 @@ def assert_same(found: PassageRepresentation, expected: PassageRepresentation) -
 def passages(draw):
     lengths = draw(st.lists(st.integers(0, 6), max_size=5))
     tokens = sum(lengths)
-    offsets = draw(st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1)), min_size=tokens, max_size=tokens))
+    offsets = draw(
+        st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1)), min_size=tokens, max_size=tokens)
+    )
     value = st.floats(width=32, allow_nan=False, allow_infinity=False)
     states = draw(st.lists(st.tuples(value, value, value), min_size=tokens, max_size=tokens))
     return PassageRepresentation(
@@ -86,7 +88,12 @@ def test_records_of_another_codec_or_training_are_refused(make):
         codec.train(make(1_000).states)
     record = pack(passage, trained[0])
     np.testing.assert_allclose(unpack(record, trained[0]).states, passage.states, atol=1)
-    others = [trained[1], RepresentationCodec("SQ8", 16), RepresentationCodec("SQfp16", 16), RepresentationCodec("Flat", 4)]
+    others = [
+        trained[1],
+        RepresentationCodec("SQ8", 16),
+        RepresentationCodec("SQfp16", 16),
+        RepresentationCodec("Flat", 4),
+    ]
     for other in others:
         with pytest.raises(CorruptRecordError, match="not packed with this codec"):
             unpack(record, other)

@@ -18,7 +18,11 @@ def test_windows_are_slices_in_order():
 
 def test_converts_what_tokenizers_and_models_return():
     passage = PassageRepresentation([2], [(0, 0), (0, 5)], np.zeros((2, 3), np.float16))
-    assert [a.dtype for a in (passage.window_lengths, passage.offsets, passage.states)] == ["int32", "uint32", "float32"]
+    assert [a.dtype for a in (passage.window_lengths, passage.offsets, passage.states)] == [
+        "int32",
+        "uint32",
+        "float32",
+    ]
 
 
 def test_empty_passage():
@@ -41,5 +45,5 @@ def test_empty_passage():
     ],
 )
 def test_parts_that_do_not_belong_together(lengths, offsets, states):
-    with pytest.raises(ValueError, match="do not belong together|Expected integers"):
+    with pytest.raises(ValueError, match=r"do not belong together|Expected integers"):
         PassageRepresentation(np.asarray(lengths), offsets, states)

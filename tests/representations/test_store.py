@@ -109,8 +109,8 @@ def test_lmdb_does_what_memory_does(seed, tmp_path):
     memory, disk = MemoryRepresentationStore(), LmdbRepresentationStore(tmp_path / "store", map_size=1 << 16)
     keys = [chance.randbytes(chance.choice([1, 16, 511])) for _ in range(60)]
 
-    def both(call):
-        results = [call(store) for store in (memory, disk)]
+    def both(call, *arguments):
+        results = [call(store, *arguments) for store in (memory, disk)]
         assert results[0] == results[1]
 
     for _ in range(150):
@@ -118,11 +118,11 @@ def test_lmdb_does_what_memory_does(seed, tmp_path):
         step = chance.random()
         if step < 0.45:
             records = {key: chance.randbytes(chance.choice([0, 5, 3_000, 60_000])) for key in some}
-            both(lambda store: store.put(records))
+            both(lambda store, new: store.put(new), records)
         elif step < 0.65:
-            both(lambda store: store.delete(some))
+            both(lambda store, keys: store.delete(keys), some)
         elif step < 0.8:
-            both(lambda store: (store.get(some), store.contains(some)))
+            both(lambda store, keys: (store.get(keys), store.contains(keys)), some)
         elif step < 0.9:
             both(lambda store: (list(store.keys()), len(store), store.statistics().record_bytes))
         elif step < 0.95:

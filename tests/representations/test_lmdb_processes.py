@@ -1,0 +1,314 @@
+"""What only happens with several processes, or with one that dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from haystack_deformer.representations import LmdbRepresentationStore
+from haystack_deformer.representations.lmdb_environment import registry
+
+HEAD = """
+import os, signal, sys, time
+from haystack_deformer.representations import *
+def record(n): return b"%d " % n * 2_000
+"""
+
+
+def record(n: int) -> bytes:
+    return b"%d " % n * 2_000
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def run(python):
+    return lambda script, *arguments: python(HEAD + script, *arguments)
+
+
+def test_readers_and_a_writer(path, run, finish):
+    LmdbRepresentationStore(path).close()
+    writer = run(
+        """
+with LmdbRepresentationStore(sys.argv[1], map_size=1 << 16) as store:
+    for n in range(120):
+        store.put({b"latest": record(n), b"twin": record(n), b"%d" % n: record(n)})
+""",
+        path,
+    )
+    reader = """
+with LmdbRepresentationStore(sys.argv[1], read_only=True) as store:
+    last, seen = 0, set()
+    while last < 119:
+        latest, twin = store.get([b"latest", b"twin"])
+        assert latest == twin, "a batch is read from one state of the store"
+        if latest:
+            now = int(latest.split(None, 1)[0])
+            assert latest == record(now) and now >= last
+            assert None not in store.get([b"%d" % n for n in range(now + 1)])
+            last = now
+            seen.add(now)
+    print(len(seen))
+"""
+    readers = [run(reader, path) for _ in range(2)]
+    finish(writer)
+    assert max(int(finish(r)) for r in readers) > 1
+
+
+def test_several_processes_make_and_write_one_store(path, run, finish):
+    script = """
+with LmdbRepresentationStore(sys.argv[1], map_size=1 << 16) as store:
+    for n in range(int(sys.argv[2]), 60, 3):
+        store.put({b"%d" % n: record(n)})
+"""
+    for process in [run(script, path, i) for i in range(3)]:
+        finish(process)
+    with LmdbRepresentationStore(path) as store:
+        assert store.get([b"%d" % n for n in range(60)]) == [record(n) for n in range(60)]
+
+
+def test_map_grown_by_another_process(path, run, finish):
+    with LmdbRepresentationStore(path, map_size=1 << 16) as store:
+        store.put({b"mine": b"1"})
+        finish(run("LmdbRepresentationStore(sys.argv[1]).put({b'theirs': bytes(9_000_000)})", path))
+        assert store.get([b"theirs"]) == [bytes(9_000_000)]
+        finish(run("LmdbRepresentationStore(sys.argv[1]).put({b'more': bytes(90_000_000)})", path))
+        store.put({b"mine": b"2"})
+        assert len(store) == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork")
+def test_fork(path, run, finish):
+    out = finish(
+        run(
+            """
+import threading
+store = LmdbRepresentationStore(sys.argv[1])
+store.put({b"before": b"1"})
+keys = store.keys(); next(keys)
+stop = threading.Event()
+def read():
+    while not stop.is_set():
+        assert store.get([b"before"]) == [b"1"]
+thread = threading.Thread(target=read); thread.start()
+children = []
+for n in range(5):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            assert store.get([b"before"]) == [b"1"]
+            store.put({b"child-%d" % n: b"2"})
+            store.close()
+            os._exit(0)
+        except BaseException as error:
+            print(repr(error), flush=True)
+            os._exit(1)
+    children.append(pid)
+    store.put({b"parent-%d" % n: b"3"})
+codes = [os.waitpid(pid, 0)[1] for pid in children]
+stop.set(); thread.join()
+assert codes == [0] * 5, codes
+store.put({b"after": b"4"})
+print(sorted(store.keys()))
+""",
+            path,
+        )
+    )
+    names = [b"before", b"after", *(b"child-%d" % n for n in range(5)), *(b"parent-%d" % n for n in range(5))]
+    assert out.strip() == str(sorted(names))
+
+
+def test_reader_keeps_its_slot_when_its_process_forks(path, run, finish):
+    """A child that closes what it inherited must not free the pages that its parent is reading."""
+    finish(
+        run(
+            """
+import threading
+from haystack_deformer.representations.lmdb_environment import registry
+store = LmdbRepresentationStore(sys.argv[1])
+store.put({b"a": b"1"})
+[environment] = registry._environments.values()
+inside, leave = threading.Event(), threading.Event()
+def read():
+    with environment.transaction() as txn:
+        inside.set(); leave.wait()
+        time.sleep(0.3)
+        assert environment._env.readers().count(str(os.getpid())) == 1
+        print("read to the end", flush=True)
+thread = threading.Thread(target=read); thread.start()
+inside.wait(); leave.set()
+if os.fork() == 0:
+    store.get([b"a"]); store.close()
+    os._exit(0)
+os.wait(); thread.join()
+""",
+            path,
+        )
+    )
+
+
+@pytest.mark.parametrize("pause", [0.05, 0.2, 0.4])
+def test_kill_in_the_middle_of_writing(path, run, pause):
+    writer = run(
+        """
+store = LmdbRepresentationStore(sys.argv[1], map_size=1 << 20)
+for n in range(100_000):
+    store.put({b"%d-%d" % (n, i): record(n) for i in range(10)})
+    print(n, flush=True)
+""",
+        path,
+    )
+    assert writer.stdout.readline() == "0\n"
+    time.sleep(pause)
+    writer.kill()
+    acknowledged = [0, *map(int, writer.communicate()[0].split())][-1]
+    with LmdbRepresentationStore(path) as store:
+        for n in range(acknowledged + 1):
+            assert store.get([b"%d-%d" % (n, i) for i in range(10)]) == [record(n)] * 10
+        # the batch under way is there whole or not at all
+        assert len(store) in ((acknowledged + 1) * 10, (acknowledged + 2) * 10)
+        store.put({b"after": b"1"})
+        store.compact()
+        assert store.get([b"after", b"0-0"]) == [b"1", record(0)]
+
+
+def test_killed_readers_do_not_keep_their_slots(path, run):
+    reader = """
+store = LmdbRepresentationStore(sys.argv[1], read_only=True)
+from haystack_deformer.representations.lmdb_environment import registry
+[environment] = registry._environments.values()
+with environment.transaction() as txn:
+    print("reading", flush=True)
+    time.sleep(60)
+"""
+    with LmdbRepresentationStore(path) as store:
+        process = run(reader, path)
+        assert process.stdout.readline() == "reading\n"
+        process.kill()
+        process.wait()
+    with LmdbRepresentationStore(path) as store:
+        [environment] = registry._environments.values()
+        assert str(process.pid) not in environment._env.readers()
+        store.put({b"a": b"1"})
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="no limit on the size of files")
+def test_full_disk(path, run, finish):
+    """A limit on the size of files stands in for the disk: writes stop half-way, as on one that fills up."""
+    out = finish(
+        run(
+            """
+import resource
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+store = LmdbRepresentationStore(sys.argv[1], map_size=1 << 16)
+store.put({b"early": record(1)})
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
+n = 0
+try:
+    while True:
+        store.put({b"%d" % n: bytes(50_000), b"twin-%d" % n: bytes(50_000)})
+        n += 1
+except StoreFullError as error:
+    assert sys.argv[1] in str(error) and "Free some space" in str(error), error
+assert 2 < n < 12, n
+expected = sorted([b"early", *(b"%d" % i for i in range(n)), *(b"twin-%d" % i for i in range(n))])
+assert list(store.keys()) == expected
+try:
+    store.put({b"big": bytes(2_000_000)})
+except StoreFullError:
+    pass
+assert store.get([b"early", b"big"]) == [record(1), None]
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
+try:
+    store.compact()
+except StoreFullError as error:
+    print("compaction refused")
+assert list(store.keys()) == expected
+assert sorted(p for p in os.listdir(sys.argv[1]) if p.startswith("gen-")) == ["gen-000001"]
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+store.put({b"late": record(2)})
+store.compact()
+assert store.get([b"early", b"late", b"0"]) == [record(1), record(2), bytes(50_000)]
+print(len(store))
+""",
+            path,
+        )
+    )
+    assert out.startswith("compaction refused\n")
+    with LmdbRepresentationStore(path) as store:
+        assert len(store) == int(out.split()[-1])
+
+
+def test_compaction_loses_no_write_of_another_process(path, run, finish):
+    writers = [
+        run(
+            """
+store = LmdbRepresentationStore(sys.argv[1], map_size=1 << 16)
+print("ready", flush=True)
+for n in range(60):
+    store.put({b"%s-%d" % (sys.argv[2].encode(), n): record(n)})
+    assert store.contains([b"%s-%d" % (sys.argv[2].encode(), i) for i in range(n + 1)]) == [True] * (n + 1)
+""",
+            path,
+            name,
+        )
+        for name in ("a", "b")
+    ]
+    with LmdbRepresentationStore(path) as store:
+        for writer in writers:
+            assert writer.stdout.readline() == "ready\n"
+        compactions = 0
+        while any(writer.poll() is None for writer in writers):
+            store.compact()
+            compactions += 1
+            time.sleep(0.05)  # the write lock is not a fair one
+        for writer in writers:
+            finish(writer)
+        assert compactions > 3
+        assert len(store) == 120
+        assert store.get([b"a-%d" % n for n in range(60)]) == [record(n) for n in range(60)]
+        assert len(list(path.glob("gen-*"))) == 1
+
+
+@pytest.mark.parametrize("place", ["switch", "remove_older"])
+def test_kill_in_the_middle_of_a_compaction(path, run, place):
+    with LmdbRepresentationStore(path) as store:
+        store.put({b"%d" % n: record(n) for n in range(20)})
+        process = run(
+            """
+from haystack_deformer.representations.generations import Generations
+store = LmdbRepresentationStore(sys.argv[1])
+setattr(Generations, sys.argv[2], lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+store.compact()
+""",
+            path,
+            place,
+        )
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        assert len(list(path.glob("gen-*"))) == 2
+        store.put({b"after": b"1"})
+        assert store.get([b"7", b"after"]) == [record(7), b"1"]
+    with LmdbRepresentationStore(path) as store:
+        assert len(store) == 21
+        store.compact()
+        assert len(list(path.glob("gen-*"))) == 1
+        assert len(store) == 21
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a mapped file that can be removed")
+def test_reader_of_a_removed_generation_goes_on(path, run, finish):
+    with LmdbRepresentationStore(path, read_only=False) as store:
+        store.put({b"%d" % n: record(n) for n in range(2_000)})
+        keys = store.keys()
+        assert next(keys) == b"0"
+        finish(run("store = LmdbRepresentationStore(sys.argv[1]); store.put({b'~': b'1'}); store.compact()", path))
+        assert len(list(keys)) == 2_000
+        assert store.get([b"~"]) == [b"1"]
