@@ -87,7 +87,11 @@ def most_vectors(index: Any) -> int:
     :param index: the index.
     """
     transforms, coder = _parts(index)
-    return MAX_SQ_TRAINING_VECTORS if _by_ranges(coder) and not transforms else max(recommended_vectors(index), PQ_VECTORS_PER_CENTROID * 256)
+    return (
+        MAX_SQ_TRAINING_VECTORS
+        if _by_ranges(coder) and not transforms
+        else max(recommended_vectors(index), PQ_VECTORS_PER_CENTROID * 256)
+    )
 
 
 def train_index(index: Any, vectors: np.ndarray) -> None:

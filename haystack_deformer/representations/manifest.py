@@ -55,14 +55,16 @@ class RepresentationManifest:
         :param other: another manifest.
         :returns: for each field that differs, the value here and the value there.
         """
-        mine, theirs = asdict(self), asdict(other)
-        fingerprints = mine.pop("fingerprint"), theirs.pop("fingerprint")
-        mine, theirs = ({**fields, **fields.pop("details")} for fields in (mine, theirs))
+        mine, theirs = self._flat(), other._flat()
         names = [*mine, *(name for name in theirs if name not in mine)]
         found = {n: (mine.get(n), theirs.get(n)) for n in names if mine.get(n) != theirs.get(n)}
-        if fingerprints[0] != fingerprints[1] and not set(found) - {"codec", "format_version"}:
-            found["fingerprint"] = (fingerprints[0][:12], fingerprints[1][:12])
+        if self.fingerprint != other.fingerprint and not set(found) - {"codec", "format_version"}:
+            found["fingerprint"] = (self.fingerprint[:12], other.fingerprint[:12])
         return found
+
+    def _flat(self) -> dict[str, Any]:
+        named = {"model": self.model, "codec": self.codec, "dimension": self.dimension}
+        return {**named, "format_version": self.format_version, **self.details}
 
     def to_bytes(self) -> bytes:
         """Write as JSON."""

@@ -1,0 +1,317 @@
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+
+import numpy as np
+import pytest
+
+from haystack_deformer.representations import (
+    CorruptCodecError,
+    PassageRepresentation,
+    RepresentationManifest,
+    Representations,
+    RepresentationStoreError,
+    StoreReadOnlyError,
+)
+
+
+def manifest(codec: str = "SQfp16", fingerprint: str = "ab" * 16, **fields) -> RepresentationManifest:
+    return RepresentationManifest(fingerprint, codec, 16, "mini", {"lower_layers": 4}, **fields)
+
+
+@pytest.fixture(params=["memory", "disk"])
+def path(request, tmp_path):
+    return tmp_path / "states" if request.param == "disk" else None
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "states"
+
+
+def assert_close(found, expected, tolerance=1e-2):
+    assert found is not None
+    np.testing.assert_array_equal(found.window_lengths, expected.window_lengths)
+    np.testing.assert_array_equal(found.offsets, expected.offsets)
+    np.testing.assert_allclose(found.states, expected.states, atol=tolerance, rtol=1e-2)
+
+
+def test_put_and_get(path, make):
+    with Representations.open(manifest(), path) as representations:
+        keys = [representations.key(text) for text in ("one", "two", "three")]
+        passages = dict(zip(keys, (make(10), make(300), make(0)), strict=True))
+        representations.put(passages)
+        found = representations.get([keys[2], b"nothing", keys[0], keys[1], keys[0]])
+        assert found[1] is None
+        for got, key in zip([found[0], *found[2:]], [keys[2], keys[0], keys[1], keys[0]], strict=True):
+            assert_close(got, passages[key])
+        assert representations.contains([keys[0], b"nothing"]) == [True, False]
+        assert sorted(representations.keys()) == sorted(keys)
+        assert representations.get([]) == []
+        assert representations.delete([keys[0], b"nothing"]) == 1
+        assert representations.get([keys[0]]) == [None]
+
+
+def test_keys_depend_on_text_and_fingerprint_alone():
+    one = Representations.open(manifest())
+    texts = ["", "a", "A", "é", "e\u0301", "\ud800", "😀", "a\0", "א"]
+    keys = [one.key(text) for text in texts]
+    assert len(set(keys)) == len(texts)
+    assert all(len(key) == 16 for key in keys)
+    assert Representations.open(manifest("SQ8", format_version=2)).key("a") == one.key("a")
+    assert Representations.open(manifest(fingerprint="cd")).key("a") != one.key("a")
+    assert Representations.open(manifest(fingerprint="c")).key("da") != Representations.open(
+        manifest(fingerprint="cd")
+    ).key("a")
+
+
+def test_key_is_the_same_in_all_releases():
+    assert Representations.open(manifest()).key("Paris").hex() == "8823b5672d249501cc4644e702db8967"
+
+
+@pytest.mark.parametrize("codec", ["SQ8", "SQ4", "PQ8x4", "OPQ8,PQ8x4"])
+def test_roundtrip_is_what_a_reader_gets(path, make, codec):
+    with Representations.open(manifest(codec), path) as representations:
+        passage = make(700)
+        assert representations.roundtrip(passage) is passage
+        representations.put({b"a": passage, b"b": make(0)})
+        [found, empty] = representations.get([b"a", b"b"])
+        np.testing.assert_array_equal(representations.roundtrip(passage).states, found.states)
+        assert not np.array_equal(found.states, passage.states)
+        assert empty.n_tokens == 0
+
+
+def test_reopened_with_a_trained_codec(folder, make):
+    passage = make(1_000)
+    with Representations.open(manifest("SQ8"), folder) as representations:
+        representations.put({b"a": passage})
+        expected = representations.get([b"a"])[0].states
+    with Representations.open(manifest("SQ8"), folder, read_only=True) as representations:
+        np.testing.assert_array_equal(representations.get([b"a"])[0].states, expected)
+        with pytest.raises(StoreReadOnlyError):
+            representations.put({b"b": passage})
+
+
+def test_first_batch_is_topped_up(path, make):
+    asked = []
+
+    def sample(n: int) -> np.ndarray:
+        asked.append(n)
+        return make(n + 50).states
+
+    with Representations.open(manifest("SQ8"), path, training_sample=sample) as representations:
+        representations.put({b"a": make(5)})
+        passage = make(500)
+        representations.put({b"b": passage})
+        assert asked == [995]
+        assert_close(representations.get([b"b"])[0], passage, tolerance=1)
+
+
+def test_first_batch_that_is_tiny(path, make, caplog):
+    with Representations.open(manifest("SQ8"), path) as representations:
+        representations.put({b"a": make(0)})
+        assert not representations.codec.is_trained
+        representations.put({b"b": make(5)})
+        representations.put({b"c": make(6)})
+        passage = make(100)
+        representations.put({b"d": passage})
+        error = representations.get([b"d"])[0].states - passage.states
+        assert (error**2).mean() < 0.05 * passage.states.var(axis=0).mean()
+        assert representations.get([b"a"])[0].n_tokens == 0
+    assert caplog.text.count("trained on 5 vectors, fewer than the 1000") == 1
+
+
+def test_first_batch_too_small_for_a_product_quantiser(path, make):
+    with Representations.open(manifest("PQ8"), path) as representations:
+        with pytest.raises(ValueError, match=r"needs 256 .*got 5.*more documents.*SQ8"):
+            representations.put({b"a": make(5)})
+        assert list(representations.keys()) == []
+        representations.put({b"a": make(300)})
+        assert representations.contains([b"a"]) == [True]
+
+
+def test_states_that_are_not_finite_leave_nothing_behind(path, make):
+    bad = PassageRepresentation([1], np.zeros((1, 2), int), np.full((1, 16), np.nan))
+    for codec in ("SQfp16", "SQ8"):
+        with Representations.open(manifest(codec), path) as representations:
+            with pytest.raises(ValueError, match="not finite"):
+                representations.put({b"a": make(5), b"b": bad})
+            assert list(representations.keys()) == []
+            assert representations.codec.is_trained == (codec == "SQfp16")
+
+
+def test_codec_trained_by_another_process_is_picked_up(folder, make, python, finish):
+    with (
+        Representations.open(manifest("SQ8"), folder) as writer,
+        Representations.open(manifest("SQ8"), folder, read_only=True) as reader,
+    ):
+        assert not writer.codec.is_trained
+        finish(
+            python(
+                """
+                import sys, numpy as np
+                from haystack_deformer.representations import *
+                representations = Representations.open(RepresentationManifest("ab" * 16, "SQ8", 16), sys.argv[1])
+                states = np.random.default_rng(1).standard_normal((1_000, 16))
+                representations.put({b"theirs": PassageRepresentation([1_000], np.zeros((1_000, 2), int), states)})
+                """,
+                folder,
+            )
+        )
+        expected = np.random.default_rng(1).standard_normal((1_000, 16))
+        np.testing.assert_allclose(reader.get([b"theirs"])[0].states, expected, atol=0.05)
+        mine = PassageRepresentation([5], np.zeros((5, 2), int), expected[:5])
+        writer.put({b"mine": mine})
+        for representations in (writer, reader):
+            for found in representations.get([b"theirs", b"mine"]):
+                np.testing.assert_allclose(found.states[:5], expected[:5], atol=0.05)
+
+
+@pytest.mark.parametrize("damage", ["lost", "truncated"])
+def test_codec_lost_or_damaged(folder, make, damage):
+    with Representations.open(manifest("SQ8"), folder) as representations:
+        representations.put({b"0": make(0), b"a": make(1_000)})
+        file = representations.path / "codec.faiss"
+    whole = file.read_bytes()
+    file.unlink() if damage == "lost" else file.write_bytes(whole[:-5])
+    for read_only in (True, False):
+        with pytest.raises(CorruptCodecError, match=r"codec.faiss is (missing|damaged).*index again"):
+            Representations.open(manifest("SQ8"), folder, read_only=read_only)
+    file.write_bytes(whole)
+    with Representations.open(manifest("SQ8"), folder) as representations:
+        assert representations.get([b"a"])[0].n_tokens == 1_000
+
+
+def test_codec_exchanged_for_another_training(folder, make):
+    for name in ("a", "b"):
+        with Representations.open(manifest("SQ8"), folder / name) as representations:
+            representations.put({b"a": make(1_000)})
+            where = representations.path
+    shutil.copy(where / "codec.faiss", folder / "a" / where.name / "codec.faiss")
+    with Representations.open(manifest("SQ8"), folder / "a") as representations:
+        assert representations.get([b"a"]) == [None]
+
+
+@pytest.mark.parametrize("damage", ["flipped", "truncated", "empty"])
+def test_damaged_record_counts_as_missing_and_is_removed(path, make, damage, caplog):
+    with Representations.open(manifest(), path) as representations:
+        passages = {b"k%d" % i: make(20) for i in range(3)}
+        representations.put(passages)
+        [record] = representations.store.get([b"k1"])
+        flipped = record[:60] + bytes([record[60] ^ 4]) + record[61:]
+        representations.store.put({b"k1": {"flipped": flipped, "truncated": record[:-1], "empty": b""}[damage]})
+        with caplog.at_level(logging.WARNING):
+            found = representations.get([b"k0", b"k1", b"k2"])
+        assert_close(found[0], passages[b"k0"])
+        assert found[1] is None
+        assert_close(found[2], passages[b"k2"])
+        assert b"k1".hex() in caplog.text
+        assert sorted(representations.keys()) == [b"k0", b"k2"]
+
+
+def test_damaged_record_in_a_store_that_is_only_read(folder, make):
+    with (
+        Representations.open(manifest(), folder) as writer,
+        Representations.open(manifest(), folder, read_only=True) as reader,
+    ):
+        writer.put({b"a": make(5)})
+        writer.store.put({b"a": b"nonsense"})
+        assert reader.get([b"a"]) == [None]
+        assert reader.contains([b"a"]) == [True]
+
+
+def test_prune(path, make):
+    with Representations.open(manifest(), path) as representations:
+        keys = [representations.key(str(i)) for i in range(30)]
+        representations.put({key: make(3) for key in keys})
+        assert representations.prune(set(keys[:5]) | {b"never there"}) == 25
+        assert sorted(representations.keys()) == sorted(keys[:5])
+        assert representations.prune(set()) == 5
+        representations.compact()
+        assert representations.statistics().count == 0
+
+
+def test_describe(path, make):
+    with Representations.open(manifest(), path) as representations:
+        assert representations.describe()["bytes_per_passage"] == 0
+        representations.put({b"a": make(10), b"b": make(10)})
+        described = representations.describe()
+        assert (described["count"], described["model"], described["codec"]) == (2, "mini", "SQfp16")
+        assert 10 * 40 <= described["bytes_per_passage"] < 10 * 40 + 100
+        assert described["bytes"] >= 2 * described["bytes_per_passage"]
+        assert described["backend"] == ("lmdb" if path else "memory")
+        assert described["path"] == (str(representations.path) if path else None)
+        assert described["others"] == []
+        json.dumps(described)
+
+
+def test_other_states_are_named_kept_and_not_served(folder, make, caplog):
+    passage = make(50)
+    with Representations.open(manifest(), folder) as representations:
+        representations.put({b"a": passage})
+    assert not caplog.records
+    other = RepresentationManifest("cd" * 16, "SQ8", 16, "maxi", {"lower_layers": 9})
+    with Representations.open(other, folder) as representations:
+        [record] = caplog.records
+        assert record.levelname == "WARNING"
+        for part in (
+            "codec: 'SQfp16' there, 'SQ8' here",
+            "model: 'mini' there, 'maxi' here",
+            "lower_layers: 4 there, 9",
+        ):
+            assert part in record.getMessage()
+        assert representations.get([b"a"]) == [None]
+        representations.put({b"b": make(1_000)})
+        [described] = representations.describe()["others"]
+        assert (described["model"], described["codec"]) == ("mini", "SQfp16")
+    caplog.clear()
+    with Representations.open(other, folder) as again, Representations.open(manifest(), folder) as first:
+        assert not caplog.records
+        assert again.contains([b"a", b"b"]) == [False, True]
+        assert first.contains([b"a", b"b"]) == [True, False]
+        assert_close(first.get([b"a"])[0], passage)
+
+
+@pytest.mark.parametrize("how", ["later", "unreadable", "missing"])
+def test_states_of_another_release_are_named_kept_and_not_served(folder, make, caplog, how):
+    with Representations.open(manifest(), folder) as representations:
+        representations.put({b"a": make(50)})
+        old = representations.path
+    file = old / "manifest.json"
+    if how == "later":
+        file.write_text(json.dumps({**json.loads(file.read_text()), "format_version": 99}))
+    else:
+        file.write_text("{") if how == "unreadable" else file.unlink()
+    before = sorted(p.name for p in old.rglob("*"))
+    with Representations.open(manifest(), folder) as representations:
+        [record] = caplog.records
+        assert old.name in record.getMessage()
+        assert {"later": "format_version: 99 there, 1 here", "unreadable": "damaged", "missing": "cannot be read"}[
+            how
+        ] in record.getMessage()
+        assert representations.get([b"a"]) == [None]
+        representations.put({b"b": make(5)})
+        representations.compact()
+    assert sorted(p.name for p in old.rglob("*")) == before
+
+
+def test_reading_what_is_not_there(folder, make):
+    with pytest.raises(RepresentationStoreError, match="holds no states of mini"):
+        Representations.open(manifest(), folder, read_only=True)
+    assert not folder.exists()
+
+
+def test_path_is_a_file(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    for path in (tmp_path / "file", tmp_path / "file" / "below", str(tmp_path / "file")):
+        with pytest.raises(RepresentationStoreError, match="file where a folder is expected"):
+            Representations.open(manifest(), path)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_codec_that_faiss_does_not_know(folder):
+    with pytest.raises(ValueError, match=r"'SQ5'.*SQfp16"):
+        Representations.open(manifest("SQ5"), folder)
+    assert not folder.exists()
