@@ -1,0 +1,3 @@
+"""The unit tests' tiny models serve here as well."""
+
+from tests.conftest import *  # noqa: F403
