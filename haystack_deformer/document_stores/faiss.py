@@ -2,7 +2,7 @@
 
 # Haystack makes its YAML schema from these types: they must be typing's own, and no strings
 
-from inspect import Signature
+from inspect import Signature, signature
 from pathlib import Path
 from typing import Any, Dict, Optional, Union
 
@@ -144,6 +144,26 @@ class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, FAISSDocumentStore)
             msg = f"load() does not take {unknown}: beside the paths it takes {list(REPRESENTATION_PARAMETERS)}."
             raise TypeError(msg)
         return cls(faiss_index_path=index_path, faiss_config_path=config_path, **representation_parameters)
+
+    def get_params(self, return_defaults: bool = False) -> Dict[str, Any]:
+        """
+        The parameters as YAML files name them.
+
+        :param return_defaults: whether those are named too that were not given.
+        :return: of a store that was loaded the paths and what may stand beside them: the parent names all that was
+            saved as well, the whole index among it, and then does not load what it wrote.
+        """
+        params = super().get_params(return_defaults)
+        if params.get("faiss_index_path") is None:
+            return params
+        defaults = {name: parameter.default for name, parameter in signature(type(self)).parameters.items()}
+        own = ("faiss_index_path", "faiss_config_path", *REPRESENTATION_PARAMETERS)
+        params = {name: value if name in own else defaults[name] for name, value in params.items()}
+        return {
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in params.items()
+            if return_defaults or value != defaults[name]
+        }
 
     def _validate_params_load_from_disk(self, sig: Signature, locals: Dict[str, Any]) -> None:  # noqa: A002
         parents = [parameter for name, parameter in sig.parameters.items() if name not in REPRESENTATION_PARAMETERS]

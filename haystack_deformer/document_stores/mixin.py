@@ -23,13 +23,9 @@ from haystack_deformer.document_stores.access import (
 from haystack_deformer.document_stores.arguments import RepresentationSettings
 from haystack_deformer.document_stores.computing import compute, missing_texts
 from haystack_deformer.document_stores.keeping import StateKeeper
-from haystack_deformer.document_stores.reference import (
-    READS,
-    REPRESENTATION_META_KEY,
-    hiding_references,
-    with_reference,
-)
+from haystack_deformer.document_stores.reference import REPRESENTATION_META_KEY, HidesReferences, with_reference
 from haystack_deformer.document_stores.sql import SQLDocumentAccess
+from haystack_deformer.document_stores.updating import IndexUpdater
 from haystack_deformer.passages import PassageEncoder, load_encoder
 from haystack_deformer.representations import Representations
 
@@ -44,7 +40,7 @@ else:
 _UPDATE_BATCH = 1_000
 
 
-class DeFormerDocumentStoreMixin(_Store):
+class DeFormerDocumentStoreMixin(HidesReferences, _Store):
     """
     Makes a DeFormer store of a Haystack document store: put it ahead of the store, and call `_init_representations`.
 
@@ -71,13 +67,6 @@ class DeFormerDocumentStoreMixin(_Store):
 
     deformer_model: str
     """Name or path of the model whose states are stored."""
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        for name in READS:
-            read = getattr(cls, name, None)
-            if read is not None:
-                setattr(cls, name, hiding_references(read))
 
     def _init_representations(
         self,
@@ -113,6 +102,7 @@ class DeFormerDocumentStoreMixin(_Store):
             access = MemoryDocumentAccess
         self._access = access(self, super().update_document_meta)
         self._keeper = StateKeeper(self._access, lambda: self.representations)
+        self._updater = IndexUpdater(self._access, self._keeper, lambda: self.representations, self._compute)
 
     @property
     def lower_layers(self) -> int:
@@ -193,9 +183,12 @@ class DeFormerDocumentStoreMixin(_Store):
             if mode in ("skip", "fail"):
                 skipped.add(document.id)  # the parents keep the first of those with one id
         with self._keeper.writing(texts):
-            if texts and (missing := missing_texts(self.representations, texts)):
-                with self._bar(len(missing), "Computing Representations") as bar:
-                    self._compute(missing, lambda done: bar.update(len(done)))
+            missing = missing_texts(self.representations, texts) if texts else {}
+            with self._bar(len(missing), "Computing Representations") as bar:
+                self._compute(missing, lambda done: bar.update(len(done)))
+            if texts:
+                stored = len(texts) - len(missing)
+                logger.info("The states of %d texts were computed, those of %d were stored.", len(missing), stored)
             with self._keeper.lock:
                 replaced = self._access.by_ids(ids, index) if mode == "overwrite" else []
                 super().write_documents(
@@ -208,7 +201,9 @@ class DeFormerDocumentStoreMixin(_Store):
                 self._access.note_index(index)
         repeated = {identifier for identifier, count in Counter(ids).items() if count > 1}
         losers = [StoredDocument.of(document, index) for document in prepared if document.id in repeated]
-        self._keeper.release([*replaced, *losers])
+        new = {document.id: text_of(document.content, document.content_type) for document in prepared}
+        changed = [document for document in replaced if document.text != new[document.id]]
+        self._keeper.release([*changed, *losers])
 
     def update_representations(
         self, index: str | None = None, batch_size: int | None = None, filters: FilterType | None = None
@@ -237,8 +232,8 @@ class DeFormerDocumentStoreMixin(_Store):
         computed = 0
         with self._bar(total, "Updating Representations") as bar:
             for batch in batches(self._access.documents(index, filters, batch_size), batch_size):
-                computed += self._update_batch(index, batch, bar)
-        logger.info("%d texts of %d documents were computed, the states of the others were there.", computed, total)
+                computed += self._updater.update(index, batch, bar.update)
+        logger.info("The states of %d texts of %d documents were computed, all others were stored.", computed, total)
         return computed
 
     def update_document_meta(self, id: str, meta: dict[str, Any], index: str | None = None) -> None:  # noqa: A002
@@ -326,30 +321,5 @@ class DeFormerDocumentStoreMixin(_Store):
         return tqdm(total=total, desc=description, unit=" texts", disable=not shown or not total, position=0)
 
     def _compute(self, texts: dict[bytes, str], report: Callable[[list[bytes]], object]) -> None:
-        compute(self.encoder, self.representations, texts, self._settings.batch_size, report)
-
-    def _update_batch(self, index: str, documents: list[StoredDocument], bar: tqdm) -> int:
-        """States and references of some documents of an index; how many texts were computed."""
-        texts: dict[bytes, str] = {}
-        sharing: Counter[bytes] = Counter()
-        keys: dict[str, tuple[str, bytes]] = {}
-        for document in documents:
-            if document.text is not None:
-                key = self.representations.key(document.text)
-                texts[key] = document.text
-                sharing[key] += 1
-                keys[document.id] = document.text, key
-        bar.update(sum(document.text is None for document in documents))
-        if not texts:
-            return 0
-        outdated = [d.id for d in documents if d.id in keys and d.reference != keys[d.id][1].hex()]
-        with self._keeper.writing(texts):
-            missing = missing_texts(self.representations, texts)
-            bar.update(sum(sharing[key] for key in texts if key not in missing))
-            self._compute(missing, lambda done: bar.update(sum(sharing[key] for key in done)))
-            with self._keeper.lock:
-                # what another thread deleted or wrote anew meanwhile is not to get a reference to what it was
-                current = [d for d in self._access.by_ids(outdated, index) if d.text == keys[d.id][0]]
-                self._access.set_references(index, {d.id: keys[d.id][1].hex() for d in current})
-                self._access.note_index(index)
-        return len(missing)
+        if texts:
+            compute(self.encoder, self.representations, texts, self._settings.batch_size, report)

@@ -42,6 +42,17 @@ def references_shown() -> Iterator[None]:
         _visibility.shown = before
 
 
+class HidesReferences:
+    """A store that hands out documents without references in their meta, by whatever methods its parents have."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in READS:
+            read = getattr(cls, name, None)
+            if read is not None:
+                setattr(cls, name, hiding_references(read))
+
+
 def with_reference(document: Document, reference: str | None) -> Document:
     """
     A copy of a document for the store, so that the caller's own stays as it is.

@@ -12,12 +12,15 @@ from haystack.document_stores.sql import DocumentORM, MetaDocumentORM
 from haystack.schema import FilterType
 from sqlalchemy import and_
 from sqlalchemy.engine import make_url
-from sqlalchemy.orm import scoped_session, sessionmaker
+from sqlalchemy.orm import aliased, scoped_session, sessionmaker
 
 from haystack_deformer.document_stores.access import IDS_AT_ONCE, DocumentAccess, StoredDocument, batches, text_of
 from haystack_deformer.document_stores.reference import REPRESENTATION_META_KEY
 
 _IN_MEMORY = ("", ":memory:")
+
+# by a name of its own, for the filters' subqueries look into the same table
+_Reference = aliased(MetaDocumentORM)
 
 
 class SQLDocumentAccess(DocumentAccess):
@@ -63,7 +66,7 @@ class SQLDocumentAccess(DocumentAccess):
         """The documents whose meta carries one of some references: see :meth:`DocumentAccess.referring`."""
         found = []
         for batch in batches(references, IDS_AT_ONCE):
-            found += [_stored(row) for row in self._query().filter(MetaDocumentORM.value.in_(batch))]
+            found += [_stored(row) for row in self._query().filter(_Reference.value.in_(batch))]
         return found
 
     def set_references(self, index: str, references: Mapping[str, str]) -> None:
@@ -93,14 +96,14 @@ class SQLDocumentAccess(DocumentAccess):
             DocumentORM.id,
             DocumentORM.content,
             DocumentORM.content_type,
-            MetaDocumentORM.value,
+            _Reference.value,
         )
-        reference = and_(
-            MetaDocumentORM.document_id == DocumentORM.id,
-            MetaDocumentORM.document_index == DocumentORM.index,
-            MetaDocumentORM.name == REPRESENTATION_META_KEY,
+        of_the_document = and_(
+            _Reference.document_id == DocumentORM.id,
+            _Reference.document_index == DocumentORM.index,
+            _Reference.name == REPRESENTATION_META_KEY,
         )
-        return self.store.session.query(*columns).outerjoin(MetaDocumentORM, reference)
+        return self.store.session.query(*columns).outerjoin(_Reference, of_the_document)
 
 
 def _matching(query: Any, index: str, filters: FilterType | None) -> Any:

@@ -22,7 +22,7 @@ PARIS, BERLIN = "paris is in france", "berlin is in germany"
     ("made", "parent"),
     [
         (DeFormerFAISSDocumentStore, FAISSDocumentStore),
-        (DeFormerInMemoryDocumentStore, DeFormerInMemoryDocumentStore.__mro__[2]),
+        (DeFormerInMemoryDocumentStore, DeFormerInMemoryDocumentStore.__bases__[1]),
     ],
 )
 def test_the_parents_parameters_are_all_there_and_documented(made: type, parent: type) -> None:
@@ -88,6 +88,20 @@ def test_save_and_load(make_faiss: Any, tmp_path: Path, computed: list[str], tin
     assert again.get_document_count() == 2
     assert again.update_representations() == 0
     assert computed == []
+
+
+def test_yaml_of_a_loaded_store(make_faiss: Any, tmp_path: Path) -> None:
+    make_faiss(embedding_dim=8, representation_codec="SQ8").save(tmp_path / "index.faiss")
+    pipeline = Pipeline()
+    pipeline.add_node(DeFormerFAISSDocumentStore.load(tmp_path / "index.faiss"), "Store", ["File"])
+    pipeline.save_to_yaml(tmp_path / "pipeline.yaml")
+    [component] = yaml.safe_load((tmp_path / "pipeline.yaml").read_text())["components"]
+    assert component["params"].keys() == {"faiss_index_path", "deformer_model", "representation_codec"}
+    loaded = Pipeline.load_from_yaml(tmp_path / "pipeline.yaml").get_node("Store")
+    assert loaded.embedding_dim == 8
+    assert loaded.describe_representations()["codec"] == "SQ8"
+    everything = pipeline.get_node("Store").get_params(return_defaults=True)
+    assert (everything["faiss_index"], everything["embedding_dim"]) == (None, 768)
 
 
 def test_load_with_other_settings(make_faiss: Any, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_it_goes_on_where_it_stopped(make_store: Any, computed: list[str], monke
     texts = [f"{PARIS} {number}" for number in range(20)]
     with monkeypatch.context() as patch:
         # as a plain store writes
-        patch.setattr(type(store), "write_documents", type(store).__mro__[2].write_documents)
+        patch.setattr(type(store), "write_documents", type(store).__bases__[1].write_documents)
         store.write_documents([Document(content=text) for text in texts])
     put = store.representations.put
     stops = iter([False, True])

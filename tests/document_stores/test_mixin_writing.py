@@ -117,6 +117,15 @@ def test_overwrite_keeps_states_that_another_document_has(store: Any, stored: An
     assert stored(store, PARIS, ROME) == [PARIS, ROME]
 
 
+def test_overwrite_with_what_is_no_text(store: Any, stored: Any) -> None:
+    table = Document(content=pd.DataFrame({"a": [1]}), content_type="table", id="1")
+    store.write_documents([Document(content=PARIS, id="1")])
+    store.write_documents([table])
+    assert stored(store, PARIS) == []
+    store.write_documents([Document(content=PARIS, id="1")])
+    assert stored(store, PARIS) == [PARIS]
+
+
 def test_of_one_id_twice_in_a_call_only_what_was_written_keeps_states(store: Any, stored: Any) -> None:
     store.write_documents([Document(content=PARIS, id="1"), Document(content=BERLIN, id="1")])
     [document] = store.get_all_documents()  # the first in memory, the last in SQL
