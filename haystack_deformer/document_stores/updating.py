@@ -1,0 +1,68 @@
+"""Documents that are there already: their missing states, and references that are missing or outdated."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from haystack_deformer.document_stores.access import DocumentAccess, StoredDocument
+from haystack_deformer.document_stores.computing import missing_texts
+from haystack_deformer.document_stores.keeping import StateKeeper
+from haystack_deformer.representations import Representations
+
+Report = Callable[[list[bytes]], object]
+
+
+class IndexUpdater:
+    """
+    Brings documents up to date, some at a time.
+
+    :param access: to the documents.
+    :param keeper: keeps others from removing what is being made.
+    :param representations: gives the stored states; called when they are needed, since it may load the model.
+    :param compute: makes the states of texts by key, and reports the keys whose states are stored.
+    """
+
+    def __init__(
+        self,
+        access: DocumentAccess,
+        keeper: StateKeeper,
+        representations: Callable[[], Representations],
+        compute: Callable[[dict[bytes, str], Report], None],
+    ) -> None:
+        self._access = access
+        self._keeper = keeper
+        self._representations = representations
+        self._compute = compute
+
+    def update(self, index: str, documents: Sequence[StoredDocument], report: Callable[[int], object]) -> int:
+        """
+        Make what documents lack.
+
+        :param index: where they are.
+        :param documents: as they were read.
+        :param report: called with a number of documents that are done.
+        :return: how many texts were computed.
+        """
+        with_text = {document.id: document for document in documents if document.text is not None}
+        report(len(documents) - len(with_text))
+        if not with_text:
+            return 0
+        representations = self._representations()
+        keys: dict[str, bytes] = {}
+        texts: dict[bytes, str] = {}
+        for document in with_text.values():
+            keys[document.id] = representations.key(document.text or "")
+            texts[keys[document.id]] = document.text or ""
+        sharing = Counter(keys.values())
+        outdated = [document.id for document in with_text.values() if document.reference != keys[document.id].hex()]
+        with self._keeper.writing(texts):
+            missing = missing_texts(representations, texts)
+            report(sum(sharing[key] for key in texts if key not in missing))
+            self._compute(missing, lambda done: report(sum(sharing[key] for key in done)))
+            with self._keeper.lock:
+                # what another thread deleted or wrote anew meanwhile must not get the reference of what it was
+                current = {d.id for d in self._access.by_ids(outdated, index) if d.text == with_text[d.id].text}
+                self._access.set_references(index, {identifier: keys[identifier].hex() for identifier in current})
+                self._access.note_index(index)
+        return len(missing)
