@@ -74,7 +74,8 @@ class DocumentAccess:
     """
     Any store, through what every store of Haystack has.
 
-    It knows of the default index and of those that were written to since it was made, for no method lists them.
+    It knows of the default index and of those that were written to since it was made, for no method lists them: states
+    of documents in others may be removed as unneeded, and are computed again by `update_representations` or at a query.
 
     :param store: made by the mixin.
     :param update_meta: the parent's `update_document_meta`.
@@ -82,6 +83,8 @@ class DocumentAccess:
 
     derived_meta: frozenset[str] = frozenset()
     """Fields that the store puts into the meta of what it hands out and keeps elsewhere."""
+    knows_all_indexes = False
+    """Whether `indexes` is sure to name all."""
 
     def __init__(self, store: BaseDocumentStore, update_meta: Callable[..., None]) -> None:
         self.store: Any = store
@@ -178,6 +181,8 @@ class DocumentAccess:
 
 class MemoryDocumentAccess(DocumentAccess):
     """InMemoryDocumentStore: its dictionaries, where its methods copy every document to look at one."""
+
+    knows_all_indexes = True
 
     def indexes(self) -> list[str]:
         """All indexes that hold documents; labels are in the same dictionary."""

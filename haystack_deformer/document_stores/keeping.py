@@ -62,7 +62,7 @@ class StateKeeper:
         :param filters: which; none: not narrowed by meta.
         """
         with self.lock:
-            if not ids and not filters and not self._elsewhere(index):
+            if not ids and not filters and self._access.knows_all_indexes and not self._elsewhere(index):
                 # nothing will be left: all states go, and no text has to be read for it
                 representations = self._representations() if self._access.count(index) else None
                 yield

@@ -32,6 +32,7 @@ class SQLDocumentAccess(DocumentAccess):
     """
 
     derived_meta = frozenset({"vector_id"})
+    knows_all_indexes = True
 
     def indexes(self) -> list[str]:
         """All indexes that hold documents."""
