@@ -22,9 +22,10 @@ from haystack_deformer.passages import PassageEncoder, PassageTokenizer, load_to
 
 torch.set_num_threads(1)
 
-WORDS = (
-    "the a of in is was who what where when which paris france capital berlin germany river city python reader".split()
-)
+WORDS = [
+    *("the", "a", "of", "in", "is", "was", "who", "what", "where", "when", "which"),
+    *("paris", "france", "capital", "berlin", "germany", "river", "city", "python", "reader"),
+]
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from haystack_deformer.modeling.loading import resolve_config
+from haystack_deformer.parameters import as_int, as_optional_int
 from haystack_deformer.representations import RepresentationCodec, RepresentationFolder
 
 REPRESENTATION_PARAMETERS = (
@@ -64,7 +64,7 @@ class RepresentationSettings:
                 "same that DeFormerReader reads with."
             )
             raise ValueError(msg)
-        cut = None if lower_layers in (None, "") else as_int("lower_layers", lower_layers, least=0)
+        cut = as_optional_int("lower_layers", lower_layers, least=0)
         batch_size = as_int("representation_batch_size", representation_batch_size)
         config, deformer_config = resolve_config(deformer_model, cut)
         if deformer_config.lower_layers >= config.num_hidden_layers:
@@ -79,24 +79,3 @@ class RepresentationSettings:
         if path is not None:
             RepresentationFolder(path)
         return cls(str(deformer_model), deformer_config.lower_layers, path, representation_codec, batch_size)
-
-
-def as_int(name: str, value: Any, least: int = 1) -> int:
-    """
-    A whole number, also from the text that Haystack's environment variables come as.
-
-    :param name: of the parameter, for the message.
-    :param value: what was given.
-    :param least: the smallest that makes sense.
-    :raises ValueError: where it is no whole number, or too small.
-    """
-    # int(2.5) would round and int(True) would count: neither is what was meant
-    if isinstance(value, (int, str)) and not isinstance(value, bool):
-        try:
-            number = int(value)
-        except ValueError:
-            number = least - 1
-        if number >= least:
-            return number
-    msg = f"{name} must be a whole number of at least {least}, got {value!r}."
-    raise ValueError(msg)

@@ -8,9 +8,10 @@ from typing import Any, Dict, Optional, Union
 
 from haystack.document_stores import FAISSDocumentStore
 
-from haystack_deformer.document_stores.arguments import REPRESENTATION_PARAMETERS, as_int
+from haystack_deformer.document_stores.arguments import REPRESENTATION_PARAMETERS
 from haystack_deformer.document_stores.mixin import DeFormerDocumentStoreMixin
 from haystack_deformer.document_stores.sql import give_threads_their_sessions, path_beside
+from haystack_deformer.parameters import as_bool, as_int
 
 
 class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, FAISSDocumentStore):
@@ -102,11 +103,11 @@ class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, FAISSDocumentStore)
             embedding_dim=as_int("embedding_dim", embedding_dim),
             faiss_index_factory_str=faiss_index_factory_str,
             faiss_index=faiss_index,
-            return_embedding=return_embedding,
+            return_embedding=as_bool("return_embedding", return_embedding),
             index=index,
             similarity=similarity,
             embedding_field=embedding_field,
-            progress_bar=progress_bar,
+            progress_bar=as_bool("progress_bar", progress_bar),
             duplicate_documents=duplicate_documents,
             faiss_index_path=faiss_index_path,
             faiss_config_path=faiss_config_path,
@@ -114,7 +115,7 @@ class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, FAISSDocumentStore)
             n_links=as_int("n_links", n_links),
             ef_search=as_int("ef_search", ef_search),
             ef_construction=as_int("ef_construction", ef_construction),
-            validate_index_sync=validate_index_sync,
+            validate_index_sync=as_bool("validate_index_sync", validate_index_sync),
             batch_size=as_int("batch_size", batch_size),
         )
         if not loading:

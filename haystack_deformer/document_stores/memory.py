@@ -7,8 +7,8 @@ from typing import Dict, List, Literal, Optional, Union
 import torch
 from haystack.document_stores import InMemoryDocumentStore
 
-from haystack_deformer.document_stores.arguments import as_int
 from haystack_deformer.document_stores.mixin import DeFormerDocumentStoreMixin
+from haystack_deformer.parameters import as_bool, as_int
 
 
 class DeFormerInMemoryDocumentStore(DeFormerDocumentStoreMixin, InMemoryDocumentStore):
@@ -81,14 +81,14 @@ class DeFormerInMemoryDocumentStore(DeFormerDocumentStoreMixin, InMemoryDocument
             label_index=label_index,
             embedding_field=embedding_field,
             embedding_dim=as_int("embedding_dim", embedding_dim),
-            return_embedding=return_embedding,
+            return_embedding=as_bool("return_embedding", return_embedding),
             similarity=similarity,
-            progress_bar=progress_bar,
+            progress_bar=as_bool("progress_bar", progress_bar),
             duplicate_documents=duplicate_documents,
-            use_gpu=use_gpu,
+            use_gpu=as_bool("use_gpu", use_gpu),
             scoring_batch_size=as_int("scoring_batch_size", scoring_batch_size),
             devices=devices,
-            use_bm25=use_bm25,
+            use_bm25=as_bool("use_bm25", use_bm25),
             bm25_tokenization_regex=bm25_tokenization_regex,
             bm25_algorithm=bm25_algorithm,
             bm25_parameters=bm25_parameters,

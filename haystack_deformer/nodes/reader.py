@@ -12,8 +12,8 @@ from haystack.schema import Answer, Document, MultiLabel
 from haystack_deformer.document_stores.mixin import DeFormerDocumentStoreMixin
 from haystack_deformer.inference import PassageReader, Reading
 from haystack_deformer.nodes.answers import AnswerBuilder
-from haystack_deformer.nodes.parameters import check_top_k, coerce
 from haystack_deformer.nodes.requests import BatchRequest, check_documents, check_queries, readable
+from haystack_deformer.parameters import as_bool, as_float, as_int, as_optional_int
 from haystack_deformer.passages import default_device, load_encoder
 from haystack_deformer.representations import Representations
 
@@ -98,12 +98,14 @@ class DeFormerReader(BaseReader):
         :raises ValueError: for a parameter out of range, a model that cannot be decomposed, or neither model nor store.
         """
         super().__init__()
-        self.top_k = check_top_k("top_k", top_k)
-        self.top_k_per_candidate = check_top_k("top_k_per_candidate", top_k_per_candidate)
-        self.return_no_answers = coerce("return_no_answer", return_no_answer, bool)
-        self.use_confidence_scores = coerce("use_confidence_scores", use_confidence_scores, bool)
-        self.confidence_threshold = coerce("confidence_threshold", confidence_threshold, float, optional=True)
-        self.progress_bar = coerce("progress_bar", progress_bar, bool)
+        self.top_k = as_int("top_k", top_k)
+        self.top_k_per_candidate = as_int("top_k_per_candidate", top_k_per_candidate)
+        self.return_no_answers = as_bool("return_no_answer", return_no_answer)
+        self.use_confidence_scores = as_bool("use_confidence_scores", use_confidence_scores)
+        self.confidence_threshold = (
+            None if confidence_threshold in (None, "") else as_float("confidence_threshold", confidence_threshold)
+        )
+        self.progress_bar = as_bool("progress_bar", progress_bar)
         self.document_store = document_store
         store = document_store if isinstance(document_store, DeFormerDocumentStoreMixin) else None
         if document_store is not None and store is None:
@@ -117,14 +119,14 @@ class DeFormerReader(BaseReader):
             msg = "DeFormerReader needs model_name_or_path, or a DeFormer document_store whose model it is to take."
             raise ValueError(msg)
         lengths = {
-            "max_seq_len": coerce("max_seq_len", max_seq_len, int, optional=True),
-            "doc_stride": coerce("doc_stride", doc_stride, int, optional=True),
-            "max_question_length": coerce("max_query_length", max_query_length, int, optional=True),
+            "max_seq_len": as_optional_int("max_seq_len", max_seq_len),
+            "doc_stride": as_optional_int("doc_stride", doc_stride),
+            "max_question_length": as_optional_int("max_query_length", max_query_length),
         }
-        if not coerce("use_gpu", use_gpu, bool):
+        if not as_bool("use_gpu", use_gpu):
             devices = ["cpu"]
         self.devices = [torch.device(device) for device in devices or [default_device()]]
-        cut = coerce("lower_layers", lower_layers, int, optional=True)
+        cut = as_optional_int("lower_layers", lower_layers, least=0)
         encoder = load_encoder(
             self.model_name_or_path,
             lower_layers=store.lower_layers if cut is None and store is not None else cut,
@@ -138,16 +140,16 @@ class DeFormerReader(BaseReader):
         self._reader = PassageReader(
             encoder,
             _representations(store, encoder.fingerprint) if store is not None else None,
-            batch_size=check_top_k("batch_size", batch_size),
+            batch_size=as_int("batch_size", batch_size),
             top_k_per_passage=self.top_k_per_candidate,
-            top_k_per_window=check_top_k("top_k_per_sample", top_k_per_sample),
-            max_answer_length=coerce("max_answer_length", max_answer_length, int, optional=True),
-            duplicate_filtering=coerce("duplicate_filtering", duplicate_filtering, int),
+            top_k_per_window=as_int("top_k_per_sample", top_k_per_sample),
+            max_answer_length=as_optional_int("max_answer_length", max_answer_length),
+            duplicate_filtering=as_int("duplicate_filtering", duplicate_filtering, least=-1),
         )
         self._answers = AnswerBuilder(
             encoder.model.deformer_config,
-            context_window_size=coerce("context_window_size", context_window_size, int),
-            no_ans_boost=coerce("no_ans_boost", no_ans_boost, float),
+            context_window_size=as_int("context_window_size", context_window_size, least=0),
+            no_ans_boost=as_float("no_ans_boost", no_ans_boost),
             return_no_answer=self.return_no_answers,
             use_confidence_scores=self.use_confidence_scores,
             confidence_threshold=self.confidence_threshold,
@@ -163,7 +165,7 @@ class DeFormerReader(BaseReader):
         :return: `{"query", "no_ans_gap", "answers"}`, answers sorted by score, best first.
         :raises ValueError: for a blank question or `top_k` below 1.
         """
-        top_k = self.top_k if top_k is None else check_top_k("top_k", top_k)
+        top_k = self.top_k if top_k is None else as_int("top_k", top_k)
         check_queries([query])
         check_documents(documents)
         documents = readable(documents)
@@ -194,8 +196,8 @@ class DeFormerReader(BaseReader):
         :raises HaystackError: where the numbers of questions and lists do not fit.
         :raises ValueError: for a blank question or `top_k` below 1.
         """
-        top_k = self.top_k if top_k is None else check_top_k("top_k", top_k)
-        batch_size = None if batch_size is None else check_top_k("batch_size", batch_size)
+        top_k = self.top_k if top_k is None else as_int("top_k", top_k)
+        batch_size = None if batch_size is None else as_int("batch_size", batch_size)
         request = BatchRequest.of(queries, documents)
         reading = self._reader.read_pairs(
             request.queries,
@@ -261,7 +263,7 @@ class DeFormerReader(BaseReader):
         """
         if len(queries) == 1 and documents and isinstance(documents[0], Document):
             # the same answer lists, in the form in which BaseReader.run_batch does not fall over one query
-            documents = [[document] for document in documents]  # type: ignore[list-item]
+            documents = [[document] for document in documents]
         results, stream = super().run_batch(queries, documents, top_k, batch_size, labels, add_isolated_node_eval)
         return self._with_debug(results), stream
 

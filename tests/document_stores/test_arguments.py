@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from haystack_deformer.document_stores.arguments import as_int
-
 
 def test_no_model(make_store: Any) -> None:
     for missing in (None, ""):
@@ -45,10 +43,3 @@ def test_a_plain_checkpoint_gets_a_cut(make_store: Any, tiny_bert: Path) -> None
     assert make_store(deformer_model=str(tiny_bert)).lower_layers == 3
     assert make_store(deformer_model=str(tiny_bert), lower_layers="0").lower_layers == 0
     assert make_store(deformer_model=tiny_bert, lower_layers="").lower_layers == 3
-
-
-def test_numbers_from_the_environment() -> None:
-    assert as_int("x", "32") == 32
-    assert as_int("x", 0, least=0) == 0
-    with pytest.raises(ValueError, match=r"x must be a whole number of at least 1, got '3\.5'"):
-        as_int("x", "3.5")

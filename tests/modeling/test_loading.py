@@ -91,6 +91,15 @@ class TestPickles:
             load(folder)
         assert not (tmp_path / "went off").exists()
 
+    def test_is_not_loaded_where_the_folder_was_not_looked_at(self, folder: Path, tmp_path: Path) -> None:
+        """As for a name on the hub, whose files are not here to look at."""
+        config, _ = resolve_config(folder, 2)
+        (folder / "model.safetensors").unlink()
+        torch.save({"bomb": Bomb(tmp_path / "went off")}, folder / "pytorch_model.bin")
+        with pytest.raises(OSError, match="safetensors"):
+            load_upstream(folder, config)
+        assert not (tmp_path / "went off").exists()
+
     def test_beside_safetensors_is_not_touched(self, folder: Path, tmp_path: Path) -> None:
         torch.save({"bomb": Bomb(tmp_path / "went off")}, folder / "pytorch_model.bin")
         assert load(folder).num_layers == 4

@@ -296,9 +296,9 @@ def test_parameters_from_the_environment_are_strings(tiny_deformer: Path, docume
         batch_size="1",  # type: ignore[arg-type]
     )
     assert len(reader.predict("who", documents)["answers"]) == 2
-    with pytest.raises(ValueError, match="return_no_answer must be a boolean, got 'maybe'"):
+    with pytest.raises(ValueError, match="return_no_answer must be true or false, got 'maybe'"):
         DeFormerReader(str(tiny_deformer), return_no_answer="maybe")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="top_k must be at least 1, got '0'"):
+    with pytest.raises(ValueError, match="top_k must be a whole number of at least 1, got '0'"):
         DeFormerReader(str(tiny_deformer), top_k="0")  # type: ignore[arg-type]
 
 

@@ -180,22 +180,26 @@ for n in range(100_000):
 
 
 def test_killed_readers_do_not_keep_their_slots(path, run):
-    reader = """
-store = LmdbRepresentationStore(sys.argv[1], read_only=True)
+    LmdbRepresentationStore(path).close()
+    hold = """
 from haystack_deformer.representations.lmdb_environment import registry
+store = LmdbRepresentationStore(sys.argv[1], read_only=True)
 [environment] = registry._environments.values()
 with environment.transaction() as txn:
     print("reading", flush=True)
-    time.sleep(60)
+    sys.stdin.readline()
 """
-    with LmdbRepresentationStore(path) as store:
-        process = run(reader, path)
+    # the first of all to open the store would begin with an empty table of readers: someone must be there before
+    keeper, killed = run(hold, path), run(hold, path)
+    for process in (keeper, killed):
         assert process.stdout.readline() == "reading\n"
-        process.kill()
-        process.wait()
+    killed.kill()
+    killed.wait()
     with LmdbRepresentationStore(path) as store:
         [environment] = registry._environments.values()
-        assert str(process.pid) not in environment._env.readers()
+        readers = environment._env.readers().split()
+        assert str(keeper.pid) in readers
+        assert str(killed.pid) not in readers
         store.put({b"a": b"1"})
 
 

@@ -1,0 +1,72 @@
+"""Parameters as they come from Python, from YAML, and from Haystack's environment variables, where all are text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
+
+
+def as_int(name: str, value: Any, least: int = 1) -> int:
+    """
+    A whole number.
+
+    :param name: of the parameter, for the message.
+    :param value: what was given.
+    :param least: the smallest that makes sense.
+    :raises ValueError: where it is no whole number, or too small.
+    """
+    # int(2.5) would round and int(True) would count: neither is what was meant
+    if isinstance(value, (int, str)) and not isinstance(value, bool):
+        try:
+            number = int(value)
+        except ValueError:
+            number = least - 1
+        if number >= least:
+            return number
+    msg = f"{name} must be a whole number of at least {least}, got {value!r}."
+    raise ValueError(msg)
+
+
+def as_optional_int(name: str, value: Any, least: int = 1) -> int | None:
+    """
+    A whole number or None, for which an environment variable has the empty text.
+
+    :param name: of the parameter, for the message.
+    :param value: what was given.
+    :param least: the smallest that makes sense.
+    :raises ValueError: where it is no whole number, or too small.
+    """
+    return None if value is None or value == "" else as_int(name, value, least)
+
+
+def as_float(name: str, value: Any) -> float:
+    """
+    A number.
+
+    :param name: of the parameter, for the message.
+    :param value: what was given.
+    :raises ValueError: where it is none.
+    """
+    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    msg = f"{name} must be a number, got {value!r}."
+    raise ValueError(msg)
+
+
+def as_bool(name: str, value: Any) -> bool:
+    """
+    True or False.
+
+    :param name: of the parameter, for the message.
+    :param value: what was given.
+    :raises ValueError: where it is neither.
+    """
+    word = str(value).strip().lower()
+    if isinstance(value, (bool, str)) and word in _TRUE | _FALSE:
+        return word in _TRUE
+    msg = f"{name} must be true or false, got {value!r}."
+    raise ValueError(msg)
