@@ -28,7 +28,7 @@ version: ignore
 components:
   - name: DocumentStore
     type: DeFormerFAISSDocumentStore
-    params: {{embedding_dim: 8, deformer_model: {model}, sql_url: "sqlite:///{folder}/store.db", progress_bar: false}}
+    params: {{embedding_dim: 8, deformer_model: {model}, sql_url: "sqlite:///{folder}/store.db", validate_index_sync: false}}
   - name: Retriever
     type: FilterRetriever
     params: {{document_store: DocumentStore}}

@@ -61,18 +61,23 @@ class BatchPlan:
             yield batch
 
 
-def pad_ids(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor | None]:
+def pad_ids(
+    rows: Sequence[Sequence[int]], device: torch.device, pad_to_multiple_of: int = 1
+) -> tuple[Tensor, Tensor | None]:
     """
     Token ids in one tensor, padded on the right with 0.
 
     :param rows: token ids of each window.
-    :return: int64 (rows, longest) and the mask of what is there; None where all are of one length.
+    :param device: where to put them.
+    :param pad_to_multiple_of: to which length the longest is padded as well.
+    :return: int64 (rows, longest) and the mask of what is there; None where nothing is padded.
     """
-    longest = max(len(row) for row in rows)
+    lengths = [len(row) for row in rows]
+    longest = -(-max(lengths) // pad_to_multiple_of) * pad_to_multiple_of
     ids = torch.zeros((len(rows), longest), dtype=torch.int64)
     for number, row in enumerate(rows):
         ids[number, : len(row)] = torch.as_tensor(row, dtype=torch.int64)
-    return ids.to(device), length_mask([len(row) for row in rows], device)
+    return ids.to(device), length_mask(lengths, device, longest)
 
 
 def pad_states(rows: Sequence[Tensor], device: torch.device) -> tuple[Tensor, Tensor | None]:
@@ -86,12 +91,15 @@ def pad_states(rows: Sequence[Tensor], device: torch.device) -> tuple[Tensor, Te
     return states, length_mask([len(row) for row in rows], device)
 
 
-def length_mask(lengths: Sequence[int], device: torch.device) -> Tensor | None:
+def length_mask(lengths: Sequence[int], device: torch.device, longest: int | None = None) -> Tensor | None:
     """
-    The mask of what is there; None where all are of one length.
+    The mask of what is there; None where nothing is padded.
 
     :param lengths: tokens of each window.
+    :param device: where to put it.
+    :param longest: columns; None: as many as the longest has tokens.
     """
-    if len(set(lengths)) <= 1:
+    longest = longest or max(lengths)
+    if min(lengths) == longest:
         return None
-    return (torch.arange(max(lengths))[None] < torch.as_tensor(lengths)[:, None]).to(device)
+    return (torch.arange(longest)[None] < torch.as_tensor(lengths)[:, None]).to(device)

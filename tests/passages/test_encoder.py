@@ -17,8 +17,10 @@ from haystack_deformer.passages import PassageEncoder, PassageTokenizer, load_to
 from haystack_deformer.representations import PassageRepresentation
 
 SENTENCE = "paris is the capital of france and has a river. "
-# one window, several, none; lengths that differ by little and by much
+# one window, several, none
 TEXTS = ["paris", "", SENTENCE, SENTENCE * 5, "berlin", " \n", SENTENCE * 12, "Café 😀 שלום", "x" * 300, SENTENCE * 5]
+# near enough in length to be padded together on a CPU
+TEXTS += ["paris river city " * 13, "paris river city " * 12 + "berlin germany", "paris river city " * 12 + "france"]
 
 
 @pytest.fixture(scope="module")

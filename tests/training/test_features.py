@@ -11,7 +11,7 @@ from transformers import BertTokenizerFast
 from haystack_deformer.modeling import DeFormerConfig
 from haystack_deformer.modeling.backbones import BertBackbone
 from haystack_deformer.passages import PassageTokenizer
-from haystack_deformer.training.features import SquadFeatures, collate, token_span
+from haystack_deformer.training.features import SquadFeature, SquadFeatures, collate, token_span
 from haystack_deformer.training.squad import SquadExample
 
 # one token each: windows begin at words 0, 4, 8 and 12
@@ -181,10 +181,10 @@ def test_collate_is_what_the_model_takes(passages: PassageTokenizer) -> None:
     features = SquadFeatures(examples, passages, progress_bar=False)
     batch = collate([features[0], features[4]])
     assert {name: tuple(tensor.shape) for name, tensor in batch.items()} == {
-        "question_ids": (2, 5),
-        "question_mask": (2, 5),
-        "passage_ids": (2, 9),
-        "passage_mask": (2, 9),
+        "question_ids": (2, 16),
+        "question_mask": (2, 16),
+        "passage_ids": (2, 32),
+        "passage_mask": (2, 32),
         "start_positions": (2,),
         "end_positions": (2,),
     }
@@ -192,9 +192,8 @@ def test_collate_is_what_the_model_takes(passages: PassageTokenizer) -> None:
     assert batch["passage_mask"].sum(dim=1).tolist() == [9, 2]
     assert batch["start_positions"].tolist() == [1, 0]
     assert batch["end_positions"].tolist() == [1, 0]
-    assert set(collate([features[0], features[1]])) == {
-        "question_ids",
-        "passage_ids",
-        "start_positions",
-        "end_positions",
-    }
+
+
+def test_collate_leaves_out_masks_that_hide_nothing() -> None:
+    feature = SquadFeature(list(range(16)), list(range(32)), 1, 2)
+    assert set(collate([feature, feature])) == {"question_ids", "passage_ids", "start_positions", "end_positions"}
