@@ -148,12 +148,15 @@ class Representations:
         data = self.store.get(keys)
         codec = self.codec
         records = {}
+        unusable: dict[bytes, CorruptRecordError] = {}
         for i, (key, record) in enumerate(zip(keys, data, strict=True)):
             if record is not None:
                 try:
                     records[i] = read_record(record, codec)
                 except CorruptRecordError as error:
-                    self._drop(key, error)
+                    unusable[key] = error
+        if unusable:
+            self._drop(unusable)
         decoded = dict(zip(records, decode_records(list(records.values()), codec), strict=True))
         return [decoded.get(i) for i in range(len(keys))]
 
@@ -174,8 +177,16 @@ class Representations:
         :raises StoreFullError: the disk has no room.
         :raises StoreReadOnlyError: the store can only be read.
         """
-        if any(representation.n_tokens for representation in representations.values()):
-            self._train([representation.states for representation in representations.values()])
+        for key, representation in representations.items():
+            if representation.n_tokens and representation.hidden_size != self.manifest.dimension:
+                msg = (
+                    f"The states under the key {key.hex()} have {representation.hidden_size} values each, and these "
+                    f"representations are of {self.manifest.dimension}: they come from another model"
+                )
+                raise ValueError(msg)
+        states = [representation.states for representation in representations.values() if representation.n_tokens]
+        if states:
+            self._train(states)
         codec = self.codec
         self.store.put({key: pack(representation, codec) for key, representation in representations.items()})
 
@@ -284,15 +295,21 @@ class Representations:
         if needed and not self.codec.is_trained:
             raise self._space.missing_codec_error()
 
-    def _drop(self, key: bytes, error: CorruptRecordError) -> None:
-        where = self.path or "memory"
-        logger.warning("The stored states %s in %s cannot be used and count as missing: %s", key.hex(), where, error)
+    def _drop(self, unusable: Mapping[bytes, CorruptRecordError]) -> None:
+        keys = list(unusable)
+        logger.warning(
+            "Stored states of %d passage(s) in %s cannot be used and count as missing (keys %s): %s",
+            len(keys),
+            self.path or "memory",
+            ", ".join(key.hex() for key in keys[:10]) + (", ..." if len(keys) > 10 else ""),
+            unusable[keys[0]],
+        )
         try:
-            self.store.delete([key])
+            self.store.delete(keys)
         except StoreReadOnlyError:
             return
         except RepresentationStoreError as problem:
-            logger.warning("The record %s could not be removed: %s", key.hex(), problem)
+            logger.warning("They could not be removed: %s", problem)
 
 
 def _name(manifest: RepresentationManifest) -> str:

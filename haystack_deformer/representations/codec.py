@@ -44,7 +44,7 @@ class RepresentationCodec:
         self.dimension = dimension
         self._index = build_index(factory_string, dimension)
         self._train_lock = threading.Lock()
-        self._checksum: int | None = None
+        self._saved: bytes | None = None
         # faiss turns what lies beyond fp16 into infinities, which the upper layers would spread over the passage
         self._limit = _FP16_MAX if "SQfp16" in factory_string else None
 
@@ -70,11 +70,11 @@ class RepresentationCodec:
 
     @property
     def checksum(self) -> int:
-        """CRC-32 of the trained codec: records carry it, lest one training's codes be decoded by another's."""
+        """CRC-32 of the trained codec as saved: records carry it, lest one training's codes be decoded by another's."""
         self._require_training()
-        if self._checksum is None:
-            self._checksum = zlib.crc32(self.to_bytes())
-        return self._checksum
+        if self.required_training_vectors == 0:
+            return zlib.crc32(self._name())
+        return _HEADER.unpack_from(self.to_bytes())[1]
 
     def train(self, vectors: np.ndarray) -> None:
         """
@@ -127,12 +127,11 @@ class RepresentationCodec:
             vectors = np.clip(vectors, -self._limit, self._limit)
         return self._index.sa_encode(vectors)
 
-    def decode(self, codes: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    def decode(self, codes: np.ndarray) -> np.ndarray:
         """
         Decode what `encode` returned.
 
         :param codes: uint8 (n, code_size).
-        :param out: float32 (n, dimension), contiguous, to decode into.
         :returns: float32 (n, dimension).
         :raises ValueError: wrong shape, or the codec is not trained.
         """
@@ -144,14 +143,20 @@ class RepresentationCodec:
             )
             raise ValueError(msg)
         if len(codes) == 0:
-            return np.empty((0, self.dimension), np.float32) if out is None else out
-        return self._index.sa_decode(np.ascontiguousarray(codes), x=out)
+            return np.empty((0, self.dimension), np.float32)
+        return self._index.sa_decode(np.ascontiguousarray(codes))
 
     def to_bytes(self) -> bytes:
         """Serialise the codec with its training; no pickle."""
-        head = json.dumps({"factory_string": self.factory_string, "dimension": self.dimension}).encode()
-        rest = struct.pack("<I", len(head)) + head + faiss.serialize_index(self._index).tobytes()
-        return struct.pack("<8sI", _MAGIC, zlib.crc32(rest)) + rest
+        if self._saved is not None:
+            return self._saved
+        name = self._name()
+        rest = struct.pack("<I", len(name)) + name + faiss.serialize_index(self._index).tobytes()
+        data = struct.pack("<8sI", _MAGIC, zlib.crc32(rest)) + rest
+        if self.is_trained:
+            # another release of faiss may write the same codec otherwise, and the checksum is of what was written first
+            self._saved = data
+        return data
 
     @classmethod
     def from_bytes(cls, data: bytes) -> RepresentationCodec:
@@ -169,6 +174,7 @@ class RepresentationCodec:
         head = json.loads(data[_HEADER.size : start])
         codec = cls(head["factory_string"], head["dimension"])
         codec._index = faiss.deserialize_index(np.frombuffer(data, np.uint8, offset=start))
+        codec._saved = data if codec.is_trained else None
         return codec
 
     def _checked(self, vectors: np.ndarray) -> np.ndarray:
@@ -180,6 +186,9 @@ class RepresentationCodec:
             msg = "The vectors hold values that are not finite (NaN or infinity): the model that made them is broken"
             raise ValueError(msg)
         return vectors
+
+    def _name(self) -> bytes:
+        return json.dumps({"factory_string": self.factory_string, "dimension": self.dimension}).encode()
 
     def _require_training(self) -> None:
         if not self.is_trained:

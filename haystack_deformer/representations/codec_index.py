@@ -33,7 +33,6 @@ def build_index(factory_string: str, dimension: int) -> Any:
     :param dimension: length of a vector.
     :raises ValueError: unknown string, wrong dimension, or an index that is no codec.
     """
-    problem = ""
     if not isinstance(factory_string, str) or dimension < 1:
         problem = "a codec is named by a string and codes vectors of at least one value"
     else:

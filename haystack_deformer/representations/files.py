@@ -53,6 +53,8 @@ def sync(path: Path) -> None:
 
     :param path: the file or folder.
     """
+    if os.name == "nt":
+        return  # a folder cannot be opened there, and names are journalled
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

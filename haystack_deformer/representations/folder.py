@@ -88,7 +88,7 @@ class RepresentationFolder:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = Path(path).absolute()
         refuse_file(self.path)
 
     def spaces(self) -> list[Space]:

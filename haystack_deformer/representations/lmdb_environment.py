@@ -81,10 +81,13 @@ class SharedEnvironment:
             txn = self._begin(write, buffers)
             try:
                 yield txn
-                if write:
-                    txn.commit()
-            finally:
-                txn.abort()  # of one that is committed: nothing
+            except BaseException:
+                txn.abort()
+                raise
+            if write:
+                txn.commit()
+            else:
+                txn.abort()
 
     def _begin(self, write: bool, buffers: bool) -> Any:
         try:
@@ -104,6 +107,10 @@ class SharedEnvironment:
             self._env.copyfd(copy.fileno(), compact=True)
             os.fsync(copy.fileno())
 
+    def file_size(self) -> int:
+        """Bytes on disk."""
+        return sum(file.stat().st_size for file in _files(self.path))
+
     def map_size(self) -> int:
         """Bytes of address space in use."""
         with self._gate.shared():
@@ -115,7 +122,6 @@ class SharedEnvironment:
 
         :param seen: the map's size when it was found full.
         """
-        self._env.reader_check()  # what dead readers held is room too
         with self._gate.exclusive():
             if self._env.info()["map_size"] <= seen:
                 self._env.set_mapsize(2 * seen)
@@ -212,6 +218,10 @@ if hasattr(os, "register_at_fork"):
     )
 
 
+def _files(path: Path) -> list[Path]:
+    return [file for file in (path / "data.mdb", path / "lock.mdb") if file.exists()]
+
+
 def _writable(path: Path) -> bool:
-    files = [file for file in (path / "data.mdb", path / "lock.mdb") if file.exists()]
+    files = _files(path)
     return all(os.access(p, os.W_OK) for p in (files if len(files) == 2 else [path, *files]))

@@ -38,7 +38,7 @@ class LmdbRepresentationStore(RepresentationStore):
     """
 
     def __init__(self, path: str | Path, map_size: int = _GIB, *, read_only: bool = False) -> None:
-        self.path = Path(path)
+        self.path = Path(path).absolute()  # the process may change its folder later
         self._map_size = map_size
         self._generations = Generations(self.path)
         self._held: tuple[SharedEnvironment, int] | None = None
@@ -104,8 +104,7 @@ class LmdbRepresentationStore(RepresentationStore):
 
         measured = self._read(sizes, buffers=True)
         with self._borrowed() as (environment, _):
-            files = sum(file.stat().st_size for file in environment.path.iterdir())
-        return StoreStatistics(len(measured), sum(measured), files)
+            return StoreStatistics(len(measured), sum(measured), environment.file_size())
 
     def compact(self) -> None:
         """

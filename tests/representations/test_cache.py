@@ -222,6 +222,39 @@ def test_damaged_record_in_a_store_that_is_only_read(folder, make):
         assert reader.contains([b"a"]) == [True]
 
 
+def test_states_of_another_width(path, make):
+    for codec in ("SQfp16", "SQ8"):
+        with Representations.open(manifest(codec), path) as representations:
+            with pytest.raises(ValueError, match=r"616161 have 8 values .* of 16"):
+                representations.put({b"bbb": make(5), b"aaa": make(5, dimension=8)})
+            assert list(representations.keys()) == []
+
+
+def test_passage_without_tokens_has_no_width(path, make):
+    with Representations.open(manifest("SQ8"), path) as representations:
+        representations.put({b"a": PassageRepresentation([], np.zeros((0, 2)), np.zeros((0, 0))), b"b": make(1_000)})
+        assert [found.n_tokens for found in representations.get([b"a", b"b"])] == [0, 1_000]
+
+
+def test_many_damaged_records_are_one_warning(path, make, caplog):
+    with Representations.open(manifest(), path) as representations:
+        representations.store.put({b"%03d" % i: b"nonsense" for i in range(30)})
+        assert representations.get([b"%03d" % i for i in range(30)]) == [None] * 30
+        [record] = caplog.records
+        assert "30 passage(s)" in record.getMessage()
+        assert list(representations.keys()) == []
+
+
+def test_folder_given_relative_to_where_the_process_was(tmp_path, make, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with Representations.open(manifest("SQ8"), "states") as representations:
+        monkeypatch.chdir("elsewhere")
+        representations.put({b"a": make(1_000)})
+        assert representations.get([b"a"])[0].n_tokens == 1_000
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
 def test_prune(path, make):
     with Representations.open(manifest(), path) as representations:
         keys = [representations.key(str(i)) for i in range(30)]

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from haystack_deformer.representations import CorruptCodecError, RepresentationCodec
+from haystack_deformer.representations import codec as codec_module
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +160,19 @@ def test_saved_and_loaded(name, vectors):
     assert (loaded.factory_string, loaded.dimension, loaded.checksum) == (name, 32, codec.checksum)
     np.testing.assert_array_equal(loaded.encode(vectors), codec.encode(vectors))
     np.testing.assert_array_equal(loaded.decode(codec.encode(vectors)), codec.decode(codec.encode(vectors)))
+
+
+def test_checksum_is_of_what_was_saved_first(vectors, monkeypatch):
+    """A release of faiss that writes the same codec otherwise must not make the stored states unreadable."""
+    untrainable = RepresentationCodec("SQfp16", 32)
+    trained = RepresentationCodec("SQ8", 32)
+    trained.train(vectors)
+    saved, checksums = trained.to_bytes(), (untrainable.checksum, trained.checksum)
+    serialize = codec_module.faiss.serialize_index
+    monkeypatch.setattr(codec_module.faiss, "serialize_index", lambda index: np.append(serialize(index), np.uint8(0)))
+    loaded = RepresentationCodec.from_bytes(saved)
+    assert (RepresentationCodec("SQfp16", 32).checksum, loaded.checksum) == checksums
+    assert loaded.to_bytes() == saved
 
 
 def test_damaged_file(vectors):

@@ -4,6 +4,7 @@ import gc
 import os
 import threading
 
+import lmdb
 import pytest
 
 from haystack_deformer.representations import (
@@ -206,6 +207,26 @@ def test_compaction_makes_files_smaller_and_removes_the_old_ones(path):
         assert list(other.keys()) == [bytes([39])]
         other.put({b"other": b"1"})
         assert store.get([b"other"]) == [b"1"]
+
+
+def test_environment_that_lmdb_gave_up_is_opened_anew(path, monkeypatch):
+    with LmdbRepresentationStore(path) as store, LmdbRepresentationStore(path) as other:
+        store.put({b"a": b"1"})
+        begin = environments.SharedEnvironment._begin
+        before, what = store._held[0]._env, "mdb_txn_begin"
+
+        def panic(self, write, buffers):
+            if write:
+                raise lmdb.PanicError(what)
+            return begin(self, write, buffers)
+
+        monkeypatch.setattr(environments.SharedEnvironment, "_begin", panic)
+        with pytest.raises(RepresentationStoreError, match="cannot be used"):
+            store.put({b"b": b"2"})
+        monkeypatch.undo()
+        assert store._held[0]._env is not before
+        other.put({b"c": b"3"})
+        assert list(store.keys()) == [b"a", b"c"]
 
 
 def test_leftovers_of_a_crash_are_cleaned(path):
