@@ -12,10 +12,10 @@ SCRIPT = """
 import sys
 {imports}
 pipeline = Pipeline.load_from_yaml({path!r}, pipeline_name="query")
-store = pipeline.get_document_store()
+store = pipeline.get_node("Reader").document_store
 if not store.get_document_count():
     store.write_documents([{{"content": "paris is the capital of france"}}, {{"content": "the river"}}])
-result = pipeline.run(query="paris", params={{"Reader": {{"debug": True}}}})
+result = pipeline.run(query="paris", documents=store.get_all_documents(), params={{"Reader": {{"debug": True}}}})
 answers = [(answer.answer, answer.offsets_in_document[0].start) for answer in result["answers"]]
 debug = result["_debug"]["Reader"]["runtime"]
 assert debug["computed"] == 0 and debug["found"] == 2, debug
@@ -28,18 +28,15 @@ version: ignore
 components:
   - name: DocumentStore
     type: DeFormerFAISSDocumentStore
-    params: {{embedding_dim: 8, deformer_model: {model}, sql_url: "sqlite:///{folder}/store.db", validate_index_sync: false}}
-  - name: Retriever
-    type: FilterRetriever
-    params: {{document_store: DocumentStore}}
+    params:
+      {{embedding_dim: 8, deformer_model: {model}, sql_url: "sqlite:///{folder}/store.db", validate_index_sync: false}}
   - name: Reader
     type: DeFormerReader
     params: {{model_name_or_path: {model}, document_store: DocumentStore, top_k: 1}}
 pipelines:
   - name: query
     nodes:
-      - {{name: Retriever, inputs: [Query]}}
-      - {{name: Reader, inputs: [Retriever]}}
+      - {{name: Reader, inputs: [Query]}}
 """
 
 

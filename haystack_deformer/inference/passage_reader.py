@@ -52,7 +52,8 @@ class PassageReader:
         self.batch_size = batch_size
         self.top_k_per_passage = top_k_per_passage
         self.top_k_per_window = top_k_per_window
-        self.max_answer_length = max_answer_length or encoder.model.deformer_config.max_answer_length
+        recorded = encoder.model.deformer_config.max_answer_length
+        self.max_answer_length = recorded if max_answer_length is None else max_answer_length
         self.duplicate_filtering = duplicate_filtering
         self._warned = False
 
@@ -155,7 +156,7 @@ class PassageReader:
     ) -> list[list[TextSpan]]:
         """The upper layers and the spans of one question on some passages."""
         windows = [window for passage in passages for window in passage.windows()]
-        plan = BatchPlan.for_device(self.encoder.model.device, batch_size or self.batch_size)
+        plan = BatchPlan.for_device(self.encoder.model.device, self.batch_size if batch_size is None else batch_size)
         spans: list[list[TextSpan]] = [[] for _ in windows]
         for batch in plan.batches([len(states) for states, _ in windows]):
             with reading.timings.measure("upper"):

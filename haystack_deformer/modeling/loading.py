@@ -38,7 +38,11 @@ def resolve_config(
     """
     check_folder(name_or_path)
     # the raw JSON first: AutoConfig meets a type that transformers does not know with a KeyError of its own
-    raw, _ = PretrainedConfig.get_config_dict(name_or_path, revision=revision, token=token)
+    try:
+        raw, _ = PretrainedConfig.get_config_dict(name_or_path, revision=revision, token=token)
+    except OSError as error:
+        msg = f"{str(name_or_path)!r} is neither a folder nor a model that the model hub or its cache gives: {error}"
+        raise OSError(msg) from error
     backbone_class(str(raw.get("model_type")))
     config = AutoConfig.from_pretrained(name_or_path, revision=revision, token=token)
     recorded = DeFormerConfig.from_dict(config.deformer) if getattr(config, "deformer", None) else None

@@ -80,7 +80,7 @@ class PassageEncoder:
         self,
         texts: Sequence[str],
         *,
-        batch_size: int | None = None,
+        batch_size: int = _BATCH_SIZE,
         progress_bar: bool = False,
         description: str = "Reading passages",
     ) -> list[PassageRepresentation]:
@@ -88,7 +88,7 @@ class PassageEncoder:
         Run the lower layers over passages.
 
         :param texts: a text without a token gets a representation without a window.
-        :param batch_size: windows in a batch at most; None: 32.
+        :param batch_size: windows in a batch at most.
         :param progress_bar: whether to show one, in texts and texts per second.
         :param description: of the progress bar.
         """
@@ -97,7 +97,7 @@ class PassageEncoder:
         owner = [number for number, passage in enumerate(passages) for _ in passage.window_ids]
         left = np.bincount(np.asarray(owner, dtype=np.int64), minlength=len(texts))
         states: list[npt.NDArray[np.float32] | None] = [None] * len(windows)
-        plan = BatchPlan.for_device(self.model.device, batch_size or _BATCH_SIZE)
+        plan = BatchPlan.for_device(self.model.device, batch_size)
         with tqdm(total=len(texts), desc=description, unit=" texts", disable=not progress_bar) as bar:
             bar.update(int((left == 0).sum()))
             for batch in plan.batches([len(ids) for ids in windows]):

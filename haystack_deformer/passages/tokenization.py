@@ -73,6 +73,8 @@ class PassageTokenizer:
         self._backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
         self._backend.no_truncation()
         self._backend.no_padding()
+        # a text that speaks of "[SEP]" does not end there
+        self._backend.encode_special_tokens = True
 
     @property
     def fingerprint(self) -> dict[str, Any]:

@@ -51,12 +51,19 @@ class SquadFeatures(Dataset[SquadFeature]):
     def __init__(self, examples: Sequence[SquadExample], tokenizer: PassageTokenizer, *, progress_bar: bool = True):
         self.features: list[SquadFeature] = []
         self.unreachable: list[str] = []
-        """Ids of questions whose answer no window holds whole: they train as unanswerable in no window."""
+        """Ids of questions left out because no window holds their answer whole."""
+        self.unreadable: list[str] = []
+        """Ids of questions left out because they have no token, such as one of zero-width spaces."""
         passages: dict[str, TokenizedPassage] = {}
         for example in tqdm(examples, desc="Tokenizing", unit=" questions", disable=not progress_bar):
             if example.context not in passages:
                 passages[example.context] = tokenizer.passages([example.context])[0]
-            self._add(example, tokenizer.question(example.question), passages[example.context])
+            try:
+                question_ids = tokenizer.question(example.question)
+            except ValueError:
+                self.unreadable.append(example.id)
+                continue
+            self._add(example, question_ids, passages[example.context])
 
     def _add(self, example: SquadExample, question_ids: list[int], passage: TokenizedPassage) -> None:
         # the first answer is the one to learn, as in SQuAD's training sets, which have one

@@ -13,7 +13,6 @@ import torch
 from torch.utils.data import Sampler
 from transformers import PreTrainedTokenizerFast, Trainer, TrainingArguments, set_seed
 from transformers.trainer_pt_utils import LengthGroupedSampler
-from transformers.trainer_utils import get_last_checkpoint
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.passages import PassageTokenizer, load_tokenizer
@@ -76,27 +75,25 @@ def train(
     :raises ValueError: for data that cannot be used, or checkpoints of a run with other settings.
     """
     folder = Path(checkpoints) if checkpoints is not None else Path(output) / "checkpoints"
-    if resume:
+    if resume and _last_checkpoint(folder) is not None:
         config.check_resumable(folder)
-    else:
+    elif not resume:
         # the checkpoints alone: the folder may be one that the user keeps other things in
         for checkpoint in folder.glob("checkpoint-*"):
             shutil.rmtree(checkpoint)
-    last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
+    last = _last_checkpoint(folder)
 
     set_seed(config.seed)
     model, tokenizer = _load(config)
     examples, _ = load_squad(config.train)
     passages = PassageTokenizer(tokenizer, model.deformer_config, model.backbone)
     dataset = SquadFeatures(examples, passages, progress_bar=progress_bar)
-    if dataset.unreachable:
-        logger.warning(
-            "%d answers of %d are longer than a window's overlap and stand whole in none; their questions are left "
-            "out (%s).",
-            len(dataset.unreachable),
-            len(examples),
-            ", ".join(dataset.unreachable[:3]),
-        )
+    for why, ids in (
+        ("whose answer is longer than a window's overlap and stands whole in none", dataset.unreachable),
+        ("that have no token", dataset.unreadable),
+    ):
+        if ids:
+            logger.warning("%d questions of %d %s are left out (%s).", len(ids), len(examples), why, ", ".join(ids[:3]))
     config.save(folder)
     trainer = DeFormerTrainer(
         model=model.train(),
@@ -106,10 +103,20 @@ def train(
     )
     if last is not None:
         logger.info("Going on from %s.", last)
-    trainer.train(resume_from_checkpoint=last)
+    try:
+        trainer.train(resume_from_checkpoint=last)
+    finally:
+        # transformers leaves it set, and the next run of this process would be in bfloat16 unasked
+        os.environ.pop("ACCELERATE_MIXED_PRECISION", None)
     model.eval()
     model.save_pretrained(output, tokenizer, dtype=dtype)
     return model
+
+
+def _last_checkpoint(folder: Path) -> str | None:
+    """The last that was written to its end: the trainer's state comes last, and a kill may have come before it."""
+    checkpoints = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json")]
+    return str(max(checkpoints, key=lambda path: int(path.name.rpartition("-")[2]))) if checkpoints else None
 
 
 def _load(config: TrainingConfig) -> tuple[DeFormerForQuestionAnswering, PreTrainedTokenizerFast]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 import shutil
 from pathlib import Path
@@ -107,8 +108,7 @@ class TestPickles:
 
     def test_the_bomb_is_live(self, tmp_path: Path) -> None:
         """Or the two tests above say nothing."""
-        torch.save({"bomb": Bomb(tmp_path / "went off")}, tmp_path / "pytorch_model.bin")
-        torch.load(tmp_path / "pytorch_model.bin", weights_only=False)
+        pickle.loads(pickle.dumps(Bomb(tmp_path / "went off")))
         assert (tmp_path / "went off").exists()
 
 

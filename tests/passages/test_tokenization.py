@@ -17,7 +17,7 @@ from transformers import AutoModelForQuestionAnswering, BertTokenizer, BertToken
 
 from haystack_deformer.modeling import DeFormerConfig
 from haystack_deformer.modeling.backbones import BertBackbone
-from haystack_deformer.passages import PassageTokenizer, TokenizedPassage, load_tokenizer
+from haystack_deformer.passages import PassageEncoder, PassageTokenizer, TokenizedPassage, load_tokenizer
 
 ROOM = 10
 STRIDE = 4
@@ -300,3 +300,12 @@ class TestLoadTokenizer:
         folder = shutil.copytree(tiny_bert, tmp_path / "model")
         (folder / "tokenizer.json").unlink()
         assert load_tokenizer(folder).is_fast
+
+
+def test_special_tokens_in_a_text_are_text(tiny_encoder: PassageEncoder) -> None:
+    tokenizer = tiny_encoder.tokenizer
+    [passage] = tokenizer.passages(["paris [SEP] is [CLS] a city"])
+    separator, start = tokenizer.layout.passage_suffix[0], tokenizer.layout.question_prefix[0]
+    assert passage.window_ids[0].count(separator) == 1
+    assert start not in passage.window_ids[0]
+    assert tokenizer.question("what is [SEP]").count(separator) == 1

@@ -197,3 +197,10 @@ def test_collate_is_what_the_model_takes(passages: PassageTokenizer) -> None:
 def test_collate_leaves_out_masks_that_hide_nothing() -> None:
     feature = SquadFeature(list(range(16)), list(range(32)), 1, 2)
     assert set(collate([feature, feature])) == {"question_ids", "passage_ids", "start_positions", "end_positions"}
+
+
+def test_a_question_without_a_token_is_left_out(passages: PassageTokenizer) -> None:
+    examples = [SquadExample("odd", "\u200b", TEXT, ()), SquadExample("1", "which", TEXT, ())]
+    features = SquadFeatures(examples, passages, progress_bar=False)
+    assert features.unreadable == ["odd"]
+    assert len(features) == len(SquadFeatures(examples[1:], passages, progress_bar=False))

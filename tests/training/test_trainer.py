@@ -19,7 +19,7 @@ from haystack_deformer.training import trainer as trainer_module
 from haystack_deformer.training.config import TrainingConfig
 from haystack_deformer.training.features import SquadFeatures, collate
 from haystack_deformer.training.squad import SquadExample, load_squad
-from haystack_deformer.training.trainer import DeFormerTrainer, train
+from haystack_deformer.training.trainer import DeFormerTrainer, _last_checkpoint, train
 
 CITIES = {"paris": "france", "berlin": "germany", "python": "reader", "river": "city"}
 
@@ -253,7 +253,7 @@ class TestBadInput:
         train(
             replace(config, train=(str(tmp_path / "long.json"),), max_steps=1), tmp_path / "output", progress_bar=False
         )
-        assert "1 answers of 10 are longer" in caplog.text
+        assert "1 questions of 10 whose answer is longer" in caplog.text
         assert "whole-text" in caplog.text
 
 
@@ -288,3 +288,15 @@ def test_batches_hold_like_lengths(config: TrainingConfig, tmp_path: Path) -> No
     assert len({tuple(indices) for indices in epochs}) == 3
     # and an epoch's order does not depend on what was asked for before
     assert order(1) == epochs[1]
+
+
+def test_a_checkpoint_cut_off_by_a_kill_is_passed_over(tmp_path: Path) -> None:
+    whole, cut_off = tmp_path / "checkpoint-9", tmp_path / "checkpoint-10"
+    for folder in (whole, cut_off):
+        folder.mkdir()
+        (folder / "model.safetensors").touch()
+    assert _last_checkpoint(tmp_path) is None
+    (whole / "trainer_state.json").touch()
+    assert _last_checkpoint(tmp_path) == str(whole)
+    (cut_off / "trainer_state.json").touch()
+    assert _last_checkpoint(tmp_path) == str(cut_off)
