@@ -16,7 +16,7 @@ from tqdm import tqdm
 from haystack_deformer.passages import PassageTokenizer, TokenizedPassage, pad_ids
 from haystack_deformer.training.squad import SquadExample
 
-# a CPU keeps kernels for every shape of bfloat16 products: with the lengths as they come memory grew by 4 GB in 500 steps
+# a CPU keeps kernels for every shape of bfloat16 products: with lengths as they come memory grew by 4 GB in 500 steps
 _QUESTION_MULTIPLE = 16
 _PASSAGE_MULTIPLE = 32
 
