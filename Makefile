@@ -10,15 +10,19 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 export HF_HUB_OFFLINE = 1
 export HAYSTACK_TELEMETRY_ENABLED = False
 export TOKENIZERS_PARALLELISM = false
-export QUESTION DOCS
+export QUESTION DOCS INDEX
 
-.PHONY: quickstart quickstart-figures test lint unit integration format clean
+# what the README's figures come from: make quickstart-figures quickstart-compare
+.PHONY: quickstart quickstart-figures quickstart-compare test lint unit integration format clean
 
 quickstart: $(VENV)/quickstart
 	@$(BIN)/python examples/quickstart/run.py
 
 quickstart-figures: $(VENV)/quickstart
 	@$(BIN)/python examples/quickstart/figures.py
+
+quickstart-compare: $(VENV)/quickstart
+	@$(BIN)/python examples/quickstart/compare.py
 
 test: lint unit integration
 

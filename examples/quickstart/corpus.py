@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from haystack.schema import Document
@@ -24,9 +25,9 @@ def documents(folder: str | None = None) -> list[Document]:
 
 
 def open_index(folder: str | None = None) -> CorpusIndex:
-    """The index of a corpus, each in a folder of its own."""
+    """The index of a corpus, each in a folder of its own below `.quickstart`, or below what INDEX says."""
     name = Path(folder).resolve().as_posix().strip("/").replace("/", "_") if folder else "python-reference"
-    return CorpusIndex(ROOT / ".quickstart" / name, IndexSettings(model=str(MODEL)))
+    return CorpusIndex(Path(os.environ.get("INDEX") or ROOT / ".quickstart") / name, IndexSettings(model=str(MODEL)))
 
 
 def questions() -> list[dict[str, str | list[str]]]:

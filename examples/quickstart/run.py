@@ -2,7 +2,7 @@
 Index a corpus once, answer from it at once.
 
     make quickstart
-    make quickstart QUESTION="Which statement is a null operation?"
+    make quickstart QUESTION="Which clause runs when a loop ends without break?"
     make quickstart DOCS=~/notes QUESTION="..."
 """
 
@@ -15,13 +15,13 @@ from corpus import documents, open_index
 
 from haystack_deformer.corpus import format_response
 
-# of the file of questions, the first that show different kinds of answers
+# of the file of questions, some that ask for different kinds of answers
 DEFAULT_QUESTIONS = [
-    "Which statement is a null operation?",
-    "What exception does the assert statement raise?",
-    "Which method is called when an instance is about to be destroyed?",
-    "Which operator has the lowest precedence?",
-    "What does the return statement return when no expression is given?",
+    "Which method makes the instances of a class callable like functions?",
+    "What exception is raised when I delete a name that is unbound?",
+    "Which PEP proposed class decorators?",
+    "What is the name of the model of error handling that Python uses?",
+    "How often is the target evaluated in an augmented assignment such as x += 1?",
 ]
 BOLD = ("\033[1m", "\033[0m")
 
