@@ -1,5 +1,5 @@
 """
-FARMReader and DeFormerReader side by side: the same weights, the same retrieved passages, whole `predict` calls in turn.
+FARMReader and DeFormerReader side by side: the same weights, the same retrieved passages, whole `predict` calls.
 
 FARMReader runs the weights as a plain checkpoint with full attention, so its answers differ: only the times compare.
 """

@@ -34,7 +34,7 @@ def main() -> None:
     report = corpus.sync(documents(folder))
     print(f"\n{report}.")
     store = corpus.document_store.describe_representations()
-    print(f"Stored states: {store['count']} passages, {store['bytes'] / 2**20:.1f} MiB, codec {store['codec']}.\n")
+    print(f"Stored states: {store['count']} texts, {store['bytes'] / 2**20:.1f} MiB, codec {store['codec']}.\n")
     for text in [question] if question else DEFAULT_QUESTIONS if not folder else []:
         print(f"Q: {text}")
         print(format_response(corpus.ask(text, top_k=1), BOLD if sys.stdout.isatty() else ("**", "**")), end="\n\n")

@@ -30,7 +30,7 @@ def compute(
     representations: Representations,
     texts: Mapping[bytes, str],
     batch_size: int,
-    report: Callable[[list[bytes]], object],
+    report: Callable[[bytes], object],
 ) -> None:
     """
     Run the lower layers over texts and store their states.
@@ -39,12 +39,15 @@ def compute(
     :param representations: keeps them.
     :param texts: by key.
     :param batch_size: windows that go through the lower layers at once.
-    :param report: called with the keys whose states were just stored.
+    :param report: called with the key of each text that went through the lower layers.
     """
     for keys in _chunks(texts, batch_size * _BATCHES_AT_ONCE):
-        states = encoder.encode([texts[key] for key in keys], batch_size=batch_size)
+        states = encoder.encode(
+            [texts[key] for key in keys],
+            batch_size=batch_size,
+            on_text=lambda position, keys=keys: report(keys[position]),  # type: ignore[misc]
+        )
         representations.put(dict(zip(keys, states, strict=True)))
-        report(keys)
 
 
 def _chunks(texts: Mapping[bytes, str], count: int) -> Iterator[list[bytes]]:

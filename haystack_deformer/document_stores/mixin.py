@@ -185,7 +185,7 @@ class DeFormerDocumentStoreMixin(HidesReferences, _Store):
         with self._keeper.writing(texts):
             missing = missing_texts(self.representations, texts) if texts else {}
             with self._bar(len(missing), "Computing Representations") as bar:
-                self._compute(missing, lambda done: bar.update(len(done)))
+                self._compute(missing, lambda _: bar.update())
             if texts:
                 stored = len(texts) - len(missing)
                 logger.info("The states of %d texts were computed, those of %d were stored.", len(missing), stored)
@@ -320,6 +320,6 @@ class DeFormerDocumentStoreMixin(HidesReferences, _Store):
         shown = getattr(self, "progress_bar", True)
         return tqdm(total=total, desc=description, unit=" texts", disable=not shown or not total, position=0)
 
-    def _compute(self, texts: dict[bytes, str], report: Callable[[list[bytes]], object]) -> None:
+    def _compute(self, texts: dict[bytes, str], report: Callable[[bytes], object]) -> None:
         if texts:
             compute(self.encoder, self.representations, texts, self._settings.batch_size, report)

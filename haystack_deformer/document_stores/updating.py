@@ -10,7 +10,7 @@ from haystack_deformer.document_stores.computing import missing_texts
 from haystack_deformer.document_stores.keeping import StateKeeper
 from haystack_deformer.representations import Representations
 
-Report = Callable[[list[bytes]], object]
+Report = Callable[[bytes], object]
 
 
 class IndexUpdater:
@@ -20,7 +20,7 @@ class IndexUpdater:
     :param access: to the documents.
     :param keeper: keeps others from removing what is being made.
     :param representations: gives the stored states; called when they are needed, since it may load the model.
-    :param compute: makes the states of texts by key, and reports the keys whose states are stored.
+    :param compute: makes the states of texts by key, and reports the key of each.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class IndexUpdater:
         with self._keeper.writing(texts):
             missing = missing_texts(representations, texts)
             report(sum(sharing[key] for key in texts if key not in missing))
-            self._compute(missing, lambda done: report(sum(sharing[key] for key in done)))
+            self._compute(missing, lambda key: report(sharing[key]))
             with self._keeper.lock:
                 # what another thread deleted or wrote anew meanwhile must not get the reference of what it was
                 current = {d.id for d in self._access.by_ids(outdated, index) if d.text == with_text[d.id].text}

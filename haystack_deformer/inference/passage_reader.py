@@ -128,7 +128,9 @@ class PassageReader:
                 for number, representation in zip(missing, made, strict=True):
                     # through the codec, so that an answer does not depend on whether its states were stored
                     stored[number] = (
-                        self.representations.roundtrip(representation) if self.representations else representation
+                        representation
+                        if self.representations is None
+                        else self.representations.roundtrip(representation)
                     )
         return [representation for representation in stored if representation is not None]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.modeling.fingerprint import fingerprint_parts
@@ -81,16 +80,14 @@ class PassageEncoder:
         texts: Sequence[str],
         *,
         batch_size: int = _BATCH_SIZE,
-        progress_bar: bool = False,
-        description: str = "Reading passages",
+        on_text: Callable[[int], object] | None = None,
     ) -> list[PassageRepresentation]:
         """
         Run the lower layers over passages.
 
         :param texts: a text without a token gets a representation without a window.
         :param batch_size: windows in a batch at most.
-        :param progress_bar: whether to show one, in texts and texts per second.
-        :param description: of the progress bar.
+        :param on_text: called with the position of each text whose windows are all through, for a progress bar.
         """
         passages = self.tokenizer.passages(texts)
         windows = [ids for passage in passages for ids in passage.window_ids]
@@ -98,13 +95,15 @@ class PassageEncoder:
         left = np.bincount(np.asarray(owner, dtype=np.int64), minlength=len(texts))
         states: list[npt.NDArray[np.float32] | None] = [None] * len(windows)
         plan = BatchPlan.for_device(self.model.device, batch_size)
-        with tqdm(total=len(texts), desc=description, unit=" texts", disable=not progress_bar) as bar:
-            bar.update(int((left == 0).sum()))
-            for batch in plan.batches([len(ids) for ids in windows]):
-                for position, array in zip(batch, self._encode_batch([windows[i] for i in batch]), strict=True):
-                    states[position] = array
-                    left[owner[position]] -= 1
-                    bar.update(int(left[owner[position]] == 0))
+        done = on_text or (lambda _: None)
+        for number in np.flatnonzero(left == 0):
+            done(int(number))
+        for batch in plan.batches([len(ids) for ids in windows]):
+            for position, array in zip(batch, self._encode_batch([windows[i] for i in batch]), strict=True):
+                states[position] = array
+                left[owner[position]] -= 1
+                if left[owner[position]] == 0:
+                    done(owner[position])
         return self._assemble(passages, states)
 
     @torch.inference_mode()

@@ -77,13 +77,10 @@ class TestEncode:
     def test_no_texts(self, encoder: PassageEncoder) -> None:
         assert encoder.encode([]) == []
 
-    def test_progress_counts_texts(self, encoder: PassageEncoder, capfd: pytest.CaptureFixture[str]) -> None:
-        encoder.encode(TEXTS)
-        assert capfd.readouterr().err == ""
-        encoder.encode(TEXTS, progress_bar=True, description="Thinking")
-        bar = capfd.readouterr().err
-        assert "Thinking: 100%" in bar
-        assert f"{len(TEXTS)}/{len(TEXTS)}" in bar
+    def test_every_text_is_reported_once(self, encoder: PassageEncoder) -> None:
+        done: list[int] = []
+        encoder.encode(TEXTS, on_text=done.append)
+        assert sorted(done) == list(range(len(TEXTS)))
 
     def test_batch_size_below_one_is_refused(self, encoder: PassageEncoder) -> None:
         with pytest.raises(ValueError, match="batch_size"):

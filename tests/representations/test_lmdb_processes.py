@@ -251,34 +251,30 @@ print(len(store))
 
 
 def test_compaction_loses_no_write_of_another_process(path, run, finish):
-    writers = [
-        run(
-            """
+    writer = """
 store = LmdbRepresentationStore(sys.argv[1], map_size=1 << 16)
 print("ready", flush=True)
-for n in range(60):
+n = 0
+while not os.path.exists(sys.argv[3]):
     store.put({b"%s-%d" % (sys.argv[2].encode(), n): record(n)})
-    assert store.contains([b"%s-%d" % (sys.argv[2].encode(), i) for i in range(n + 1)]) == [True] * (n + 1)
-""",
-            path,
-            name,
-        )
-        for name in ("a", "b")
-    ]
+    n += 1
+    assert store.contains([b"%s-%d" % (sys.argv[2].encode(), i) for i in range(n)]) == [True] * n
+print(n)
+"""
+    stop = path.parent / "stop"
+    writers = {name: run(writer, path, name, stop) for name in ("a", "b")}
     with LmdbRepresentationStore(path) as store:
-        for writer in writers:
-            assert writer.stdout.readline() == "ready\n"
-        compactions = 0
-        while any(writer.poll() is None for writer in writers):
+        for process in writers.values():
+            assert process.stdout.readline() == "ready\n"
+        for _ in range(8):
             store.compact()
-            compactions += 1
-            time.sleep(0.05)  # the write lock is not a fair one
-        for writer in writers:
-            finish(writer)
-        assert compactions > 3
-        assert len(store) == 120
-        assert store.get([b"a-%d" % n for n in range(60)]) == [record(n) for n in range(60)]
-        assert len(list(path.glob("gen-*"))) == 1
+            time.sleep(0.1)  # the write lock is not a fair one
+        stop.touch()
+        counts = {name: int(finish(process)) for name, process in writers.items()}
+        assert len(store) == sum(counts.values()) > 0
+        for name, count in counts.items():
+            assert store.get([b"%s-%d" % (name.encode(), n) for n in range(count)]) == [record(n) for n in range(count)]
+        assert [p.name for p in path.glob("gen-*")] == ["gen-000009"]
 
 
 @pytest.mark.parametrize("place", ["switch", "remove_older"])
