@@ -77,9 +77,9 @@ with LmdbRepresentationStore(sys.argv[1], map_size=1 << 16) as store:
 def test_map_grown_by_another_process(path, run, finish):
     with LmdbRepresentationStore(path, map_size=1 << 16) as store:
         store.put({b"mine": b"1"})
-        finish(run("LmdbRepresentationStore(sys.argv[1]).put({b'theirs': bytes(9_000_000)})", path))
-        assert store.get([b"theirs"]) == [bytes(9_000_000)]
-        finish(run("LmdbRepresentationStore(sys.argv[1]).put({b'more': bytes(90_000_000)})", path))
+        finish(run("LmdbRepresentationStore(sys.argv[1], 1 << 16).put({b'theirs': bytes(900_000)})", path))
+        assert store.get([b"theirs"]) == [bytes(900_000)]
+        finish(run("LmdbRepresentationStore(sys.argv[1], 1 << 16).put({b'more': bytes(9_000_000)})", path))
         store.put({b"mine": b"2"})
         assert len(store) == 3
 
@@ -306,7 +306,7 @@ store.compact()
 @pytest.mark.skipif(os.name != "posix", reason="needs a mapped file that can be removed")
 def test_reader_of_a_removed_generation_goes_on(path, run, finish):
     with LmdbRepresentationStore(path, read_only=False) as store:
-        store.put({b"%d" % n: record(n) for n in range(2_000)})
+        store.put({b"%d" % n: b"x" for n in range(2_000)})
         keys = store.keys()
         assert next(keys) == b"0"
         finish(run("store = LmdbRepresentationStore(sys.argv[1]); store.put({b'~': b'1'}); store.compact()", path))
