@@ -168,7 +168,7 @@ for n in range(100_000):
     assert writer.stdout.readline() == "0\n"
     time.sleep(pause)
     writer.kill()
-    acknowledged = [0, *map(int, writer.communicate()[0].split())][-1]
+    acknowledged = [0, *map(int, writer.stdout.read().split())][-1]
     with LmdbRepresentationStore(path) as store:
         for n in range(acknowledged + 1):
             assert store.get([b"%d-%d" % (n, i) for i in range(10)]) == [record(n)] * 10
