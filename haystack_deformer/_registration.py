@@ -34,22 +34,31 @@ def _import_nodes() -> None:
 class _AfterHaystack(MetaPathFinder):
     """Finds nothing itself: lets the others find Haystack, and our nodes follow when it has run."""
 
+    def __init__(self) -> None:
+        self._asking = False
+
     def find_spec(
         self,
         fullname: str,
         path: Sequence[str] | None,  # noqa: ARG002  # the import system's signature
         target: ModuleType | None = None,  # noqa: ARG002
     ) -> ModuleSpec | None:
-        if fullname != "haystack":
+        if fullname != "haystack" or self._asking:
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
+        self._asking = True
+        try:
+            spec = importlib.util.find_spec(fullname)
+        finally:
+            self._asking = False
         if spec is None or spec.loader is None:
             return spec
         run = spec.loader.exec_module
 
         def run_and_register(module: ModuleType) -> None:
             run(module)
+            # here and not above: who asks whether Haystack is installed does not import it
+            if self in sys.meta_path:
+                sys.meta_path.remove(self)
             _import_nodes()
 
         spec.loader.exec_module = run_and_register  # type: ignore[method-assign]

@@ -104,7 +104,7 @@ def evaluate(
         from haystack_deformer.training.squad import load_squad
 
         encoder = load_encoder(model, lower_layers=lower_layers)
-        examples, report = load_squad(data)
+        examples, report = load_squad(data, keep_misplaced=True)
         typer.echo(f"{report}.", err=True)
         result = run(encoder, examples, codec=codec, batch_size=batch_size)
         if predictions is not None:
@@ -129,7 +129,6 @@ def index(
         texts = read_folder(documents)
         settings = IndexSettings(model=model, lower_layers=lower_layers, codec=codec, embedding_model=embedding_model)
         report = CorpusIndex(index, settings).sync(text_documents(texts))
-        settings.save(index)
         typer.echo(f"{len(texts)} files: {report}. Ask with: haystack-deformer ask --index {index} QUESTION")
 
 
@@ -155,7 +154,13 @@ class _clear_errors:  # noqa: N801  # reads as a statement
         return
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, (ValueError, OSError)):
+        if error is None:
+            return
+        from haystack.errors import HaystackError
+
+        from haystack_deformer.representations import RepresentationStoreError
+
+        if isinstance(error, (ValueError, OSError, RepresentationStoreError, HaystackError)):
             typer.echo(f"Error: {error}", err=True)
             raise typer.Exit(code=2) from error
 

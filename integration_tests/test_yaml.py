@@ -52,8 +52,9 @@ def run(path: Path, saved: Path, imports: str) -> str:
     [
         "from haystack import Pipeline\nimport haystack_deformer",
         "import haystack_deformer\nfrom haystack import Pipeline",
+        "import haystack_deformer, importlib.util\nimportlib.util.find_spec('haystack')\nfrom haystack import Pipeline",
     ],
-    ids=["haystack-first", "haystack-last"],
+    ids=["haystack-first", "haystack-last", "haystack-asked-for"],
 )
 def test_yaml_round_trip(tiny_deformer: Path, tmp_path: Path, imports: str) -> None:
     path, saved = tmp_path / "pipeline.yaml", tmp_path / "saved.yaml"

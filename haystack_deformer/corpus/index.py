@@ -31,8 +31,13 @@ class CorpusIndex:
     def __init__(self, folder: str | Path, settings: IndexSettings) -> None:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.settings = settings.resolved()
+        saved = IndexSettings.load(self.folder) if IndexSettings.path(self.folder).exists() else self.settings
+        # vectors of another model than the questions' mean nothing
+        self._other_vectors = saved.embedding_model != self.settings.embedding_model
+        vectors = None if self._other_vectors or not self._vectors.exists() else faiss.read_index(str(self._vectors))
         self.retriever = EmbeddingRetriever(
-            embedding_model=settings.embedding_model or default_embedding_model(),
+            embedding_model=self.settings.embedding_model or default_embedding_model(),
             model_format="sentence_transformers",
             embed_meta_fields=["name"],
             # the document store shows one for the whole; this one would come again at every question
@@ -41,16 +46,16 @@ class CorpusIndex:
         self.document_store = DeFormerFAISSDocumentStore(
             sql_url=f"sqlite:///{self.folder / 'documents.db'}",
             embedding_dim=self.retriever.embedding_encoder.embedding_model.get_sentence_embedding_dimension(),
-            faiss_index=faiss.read_index(str(self._vectors)) if self._vectors.exists() else None,
+            faiss_index=vectors,
             similarity="cosine",
             # a run that was stopped leaves documents without vectors; `sync` makes them
             validate_index_sync=False,
-            deformer_model=settings.model,
-            lower_layers=settings.lower_layers,
-            representation_codec=settings.codec,
+            deformer_model=self.settings.model,
+            lower_layers=self.settings.lower_layers,
+            representation_codec=self.settings.codec,
         )
         self.retriever.document_store = self.document_store
-        self.reader = DeFormerReader(settings.model, document_store=self.document_store)
+        self.reader = DeFormerReader(self.settings.model, document_store=self.document_store)
         self.pipeline = ExtractiveQAPipeline(self.reader, self.retriever)
 
     @property
@@ -72,7 +77,7 @@ class CorpusIndex:
         there = {document.id for document in self.document_store.get_all_documents_generator()}
         gone = sorted(there - wanted.keys())
         new = [document for name, document in wanted.items() if name not in there]
-        whole = bool(gone) or self._unfinished.exists() or not self._vectors.exists()
+        whole = bool(gone) or self._other_vectors or self._unfinished.exists() or not self._vectors.exists()
         if whole or new:
             self._unfinished.touch()
         if gone:
@@ -80,15 +85,17 @@ class CorpusIndex:
         if new:
             self.document_store.write_documents(new)
         # for documents whose states another model or codec made, or that were lost
-        self.document_store.update_representations()
+        renewed = self.document_store.update_representations()
         if whole or new:
             # a flat FAISS index moves its vectors up when some go, so that the numbers kept in SQL are no longer theirs
             self.document_store.update_embeddings(
                 self.retriever, update_existing_embeddings=whole, batch_size=_EMBEDDING_BATCH
             )
             faiss.write_index(self.document_store.faiss_indexes[self.document_store.index], str(self._vectors))
-            self._unfinished.unlink()
-        return SyncReport(added=len(new), kept=len(there) - len(gone), removed=len(gone))
+            self._other_vectors = False
+        self.settings.save(self.folder)
+        self._unfinished.unlink(missing_ok=True)
+        return SyncReport(added=len(new), kept=len(there) - len(gone), removed=len(gone), renewed=renewed)
 
     def ask(self, question: str, *, top_k: int = 3, top_k_retriever: int = 10) -> Response:
         """
@@ -97,7 +104,11 @@ class CorpusIndex:
         :param question: not blank.
         :param top_k: answers at most.
         :param top_k_retriever: passages to read.
+        :raises ValueError: where indexing was stopped before its end, so that the vectors may be of other passages.
         """
+        if self._unfinished.exists() or self._other_vectors:
+            msg = f"The index in {str(self.folder)!r} is not finished: index the texts again, it goes on where it was."
+            raise ValueError(msg)
         before = self.retriever.query_time
         result = self.pipeline.run(
             query=question,

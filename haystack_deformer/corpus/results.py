@@ -13,16 +13,19 @@ class SyncReport:
     What `CorpusIndex.sync` found and did, in passages.
 
     :param added: new ones, indexed.
-    :param kept: that were there already, their states stored.
+    :param kept: that were there already.
     :param removed: whose text is gone.
+    :param renewed: texts of those kept whose states were missing, as after a change of the model, and are stored now.
     """
 
     added: int
     kept: int
     removed: int
+    renewed: int = 0
 
     def __str__(self) -> str:
-        return f"{self.added} passages new, {self.kept} found with their states stored, {self.removed} removed"
+        states = f"the states of {self.renewed} computed anew" if self.renewed else "with their states stored"
+        return f"{self.added} passages new, {self.kept} found {states}, {self.removed} removed"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -25,14 +26,31 @@ class IndexSettings(BaseModel):
     codec: str = "SQfp16"
     embedding_model: str | None = None
 
+    @staticmethod
+    def path(folder: str | Path) -> Path:
+        """
+        The file that they are kept in.
+
+        :param folder: of the index.
+        """
+        return Path(folder) / _FILE
+
+    def resolved(self) -> IndexSettings:
+        """With whole paths where models are folders, so that asking works from any directory."""
+        models = {name: getattr(self, name) for name in ("model", "embedding_model")}
+        whole = {name: str(Path(model).resolve()) for name, model in models.items() if model and Path(model).is_dir()}
+        return IndexSettings(**{**self._values(), **whole})
+
+    def _values(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in type(self).__annotations__}
+
     def save(self, folder: str | Path) -> None:
         """
         Write them into the index's folder.
 
         :param folder: of the index.
         """
-        values = {name: getattr(self, name) for name in type(self).__annotations__}
-        (Path(folder) / _FILE).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+        self.path(folder).write_text(json.dumps(self._values(), indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, folder: str | Path) -> IndexSettings:
@@ -43,7 +61,7 @@ class IndexSettings(BaseModel):
         :raises FileNotFoundError: where the folder is no index.
         :raises ValueError: where the file was damaged; names the field.
         """
-        path = Path(folder) / _FILE
+        path = cls.path(folder)
         if not path.is_file():
             msg = f"No index in {str(folder)!r}: make one with `haystack-deformer index DOCUMENTS --index {folder}`."
             raise FileNotFoundError(msg)

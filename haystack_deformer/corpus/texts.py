@@ -87,7 +87,7 @@ def read_folder(folder: str | Path) -> dict[str, str]:
     :return: texts by path relative to the folder. Bytes that are not UTF-8 are replaced, with a warning.
     :raises FileNotFoundError: where there is no such folder, or no text in it.
     """
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     if not folder.is_dir():
         msg = f"No such folder: {str(folder)!r}."
         raise FileNotFoundError(msg)

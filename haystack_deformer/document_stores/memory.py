@@ -2,13 +2,17 @@
 
 # Haystack makes its YAML schema from these types: they must be typing's own, and no strings
 
-from typing import Dict, List, Literal, Optional, Union
+from dataclasses import astuple
+from typing import Any, Dict, List, Literal, Optional, Union
 
 import torch
 from haystack.document_stores import InMemoryDocumentStore
 
 from haystack_deformer.document_stores.mixin import DeFormerDocumentStoreMixin
 from haystack_deformer.parameters import as_bool, as_int
+
+_NOT_COPIED = ("_encoder", "_representations", "_loading", "_access", "_keeper", "_updater")
+"""What `_init_representations` makes: locks, handles and what holds the store itself."""
 
 
 class DeFormerInMemoryDocumentStore(DeFormerDocumentStoreMixin, InMemoryDocumentStore):
@@ -99,3 +103,11 @@ class DeFormerInMemoryDocumentStore(DeFormerDocumentStoreMixin, InMemoryDocument
         if self.use_gpu and not self._devices_given:
             return None
         return torch.device(self.main_device)
+
+    def __getstate__(self) -> Dict[str, Any]:
+        """For pickle and deepcopy, without model and states: `update_representations` computes them for the copy."""
+        return {name: value for name, value in self.__dict__.items() if name not in _NOT_COPIED}
+
+    def __setstate__(self, state: Dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._init_representations(*astuple(self._settings))

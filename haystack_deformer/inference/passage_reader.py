@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -18,8 +18,8 @@ from haystack_deformer.representations import PassageRepresentation, Representat
 
 logger = logging.getLogger(__name__)
 
-_PASSAGES_IN_MEMORY = 512
-"""Passages whose states are held at once, some 120 MB for 150 tokens of 384; more are read in turn."""
+_CHARACTERS_IN_MEMORY = 400_000
+"""Characters whose states are held at once, some 100,000 tokens, 300 MB of 768 wide states; more are read in turn."""
 
 
 class PassageReader:
@@ -96,10 +96,8 @@ class PassageReader:
         wanted: dict[str, list[int]] = defaultdict(list)
         for position, (_, number) in enumerate(pairs):
             wanted[texts[number]].append(position)
-        distinct = list(wanted)
         with tqdm(total=len(pairs), desc="Reading", unit=" passages", disable=not progress_bar) as bar:
-            for start in range(0, len(distinct), _PASSAGES_IN_MEMORY):
-                chunk = distinct[start : start + _PASSAGES_IN_MEMORY]
+            for chunk in _chunks(wanted):
                 by_question: dict[str, list[tuple[int, PassageRepresentation]]] = defaultdict(list)
                 for text, representation in zip(chunk, self._representations(chunk, reading), strict=True):
                     for position in wanted[text]:
@@ -186,3 +184,17 @@ class PassageReader:
         passages, mask = pad_states([torch.from_numpy(array) for array in states], model.device)
         logits = model.read(question, passages, passage_mask=mask)
         return logits.start_logits.float().cpu().numpy(), logits.end_logits.float().cpu().numpy()
+
+
+def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Texts that are held at once; one that is too long by itself comes alone."""
+    chunk: list[str] = []
+    characters = 0
+    for text in texts:
+        if chunk and characters + len(text) > _CHARACTERS_IN_MEMORY:
+            yield chunk
+            chunk, characters = [], 0
+        chunk.append(text)
+        characters += len(text)
+    if chunk:
+        yield chunk

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -57,6 +57,7 @@ class AnswerBuilder:
             ((span, document) for document, found in zip(documents, spans, strict=True) for span in found),
             key=lambda entry: -entry[0].margin,
         )
+        ranked = list(_without_repeats(ranked))
         # Haystack's own value for a question without a passage, score and gap
         if not ranked:
             no_answer, gap = BaseReader._calc_no_answer([], 0, self.use_confidence_scores)  # noqa: SLF001
@@ -109,3 +110,23 @@ class AnswerBuilder:
             document_ids=None,
             meta=None,
         )
+
+
+def _without_repeats(ranked: Iterable[tuple[TextSpan, Document]]) -> Iterator[tuple[TextSpan, Document]]:
+    """
+    Leave out an answer that a better ranked one gives from the same place.
+
+    Haystack's PreProcessor splits texts with overlap and notes in the meta which characters of a document stand in
+    another as well.
+    """
+    seen: set[tuple[str, str, int, int]] = set()
+    for span, document in ranked:
+        places = []
+        for overlap in document.meta.get("_split_overlap") or []:
+            first, last = overlap["range"]
+            if first <= span.start and span.end <= last:
+                pair = sorted((document.id, overlap["doc_id"]))
+                places.append((pair[0], pair[1], span.start - first, span.end - first))
+        if seen.isdisjoint(places):
+            yield span, document
+        seen.update(places)

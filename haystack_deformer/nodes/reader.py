@@ -65,6 +65,8 @@ class DeFormerReader(BaseReader):
         use_auth_token: Optional[Union[str, bool]] = None,
         max_query_length: Optional[int] = None,
         max_answer_length: Optional[int] = None,
+        num_processes: Optional[int] = None,  # noqa: ARG002
+        preprocessing_batch_size: Optional[int] = None,  # noqa: ARG002
     ):
         """
         :param model_name_or_path: a folder written by `haystack-deformer train`, or the name or folder of any BERT
@@ -88,13 +90,15 @@ class DeFormerReader(BaseReader):
         :param progress_bar: whether `predict_batch` shows one.
         :param duplicate_filtering: spans of a window whose starts or ends are at most so many tokens apart count
             once; -1 keeps all.
-        :param use_confidence_scores: scores in [0, 1] by a calibrated sigmoid; False: the span's logits less the null
+        :param use_confidence_scores: scores in [0, 1] by a sigmoid; False: the span's logits less the null
             answer's.
         :param confidence_threshold: answers with a lower score are left out.
         :param use_auth_token: token for a private model of the hub.
         :param max_query_length: tokens of a question without its special tokens; a longer one is cut, with a warning.
             None: the model's own, else 64.
         :param max_answer_length: tokens of an answer at most. None: the model's own, else 30.
+        :param num_processes: of no effect, FARMReader's: nothing is preprocessed at query time.
+        :param preprocessing_batch_size: of no effect, for the same reason.
         :raises ValueError: for a parameter out of range, a model that cannot be decomposed, or neither model nor store.
         """
         super().__init__()
@@ -127,9 +131,12 @@ class DeFormerReader(BaseReader):
             devices = ["cpu"]
         self.devices = [torch.device(device) for device in devices or [default_device()]]
         cut = as_optional_int("lower_layers", lower_layers, least=0)
+        if cut is None and store is not None and str(self.model_name_or_path) == store.deformer_model:
+            # of another model the store's cut says nothing
+            cut = store.lower_layers
         encoder = load_encoder(
             self.model_name_or_path,
-            lower_layers=store.lower_layers if cut is None and store is not None else cut,
+            lower_layers=cut,
             device=self.devices[0],
             revision=model_version,
             token=use_auth_token,
@@ -218,6 +225,17 @@ class DeFormerReader(BaseReader):
             gaps.append(gap)
         self._last.reading = reading
         return {"queries": queries, "answers": request.shape(answers), "no_ans_gaps": gaps}
+
+    def predict_on_texts(self, question: str, texts: List[str], top_k: Optional[int] = None) -> Dict[str, Any]:
+        """
+        Answers to one question in texts that are no documents yet.
+
+        :param question: the question.
+        :param texts: where to look for answers.
+        :param top_k: answers at most; None: the reader's own.
+        :return: as `predict`.
+        """
+        return self.predict(question, [Document(content=text) for text in texts], top_k)
 
     def run(
         self,

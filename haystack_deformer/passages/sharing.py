@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,8 @@ from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.modeling.loading import load_upstream, resolve_config
 from haystack_deformer.passages.encoder import PassageEncoder
 from haystack_deformer.passages.tokenization import PassageTokenizer, load_tokenizer
+
+logger = logging.getLogger(__name__)
 
 _loaded: WeakValueDictionary[tuple[object, ...], PassageEncoder] = WeakValueDictionary()
 _lock = Lock()
@@ -47,6 +50,13 @@ def load_encoder(
     with _lock:
         encoder = _loaded.get(key)
         if encoder is None:
+            if lower_layers and lower_layers != getattr(config, "deformer", {}).get("lower_layers"):
+                logger.warning(
+                    "%s was not trained for the cut lower_layers=%d: its answers will be worse than the full model's. "
+                    "Train it with `haystack-deformer train`.",
+                    name_or_path,
+                    lower_layers,
+                )
             upstream = load_upstream(name_or_path, config, revision=revision, token=token)
             model = DeFormerForQuestionAnswering(upstream, deformer_config).eval().to(device)
             tokenizer = load_tokenizer(name_or_path, revision=revision, token=token)

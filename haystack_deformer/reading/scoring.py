@@ -7,7 +7,7 @@ import math
 
 def margin_to_score(margin: float, scale: float, shift: float) -> float:
     """
-    A calibrated sigmoid.
+    A sigmoid of the margin.
 
     :param margin: a span's logits less the null answer's.
     :param scale: slope, 1 / logit.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -13,6 +14,8 @@ from haystack_deformer.inference import PassageReader
 from haystack_deformer.passages import PassageEncoder
 from haystack_deformer.representations import Representations
 from haystack_deformer.training.squad import SquadExample
+
+logger = logging.getLogger(__name__)
 
 _PASSAGES_AT_ONCE = 256
 
@@ -56,13 +59,10 @@ def evaluate(
     :param progress_bar: whether to show one.
     """
     if no_answer is None:
-        no_answer = any(not example.answers for example in examples)
+        no_answer = any(not example.gold for example in examples)
     predictions = _predict(encoder, examples, codec, batch_size, no_answer=no_answer, progress_bar=progress_bar)
     metrics = squad_evaluate(
-        [
-            SimpleNamespace(qas_id=example.id, answers=[{"text": text} for text, _ in example.answers])
-            for example in examples
-        ],
+        [SimpleNamespace(qas_id=example.id, answers=[{"text": text} for text in example.gold]) for example in examples],
         predictions,
     )
     return Evaluation(metrics["exact"], metrics["f1"], metrics["total"], predictions, dict(metrics))
@@ -78,13 +78,22 @@ def _predict(
     progress_bar: bool,
 ) -> dict[str, str]:
     by_context: dict[str, list[SquadExample]] = {}
-    for example in examples:
-        by_context.setdefault(example.context, []).append(example)
-    contexts = list(by_context)
     predictions: dict[str, str] = {}
+    for example in examples:
+        if _has_tokens(encoder, example):
+            by_context.setdefault(example.context, []).append(example)
+        else:
+            predictions[example.id] = ""
+    contexts = list(by_context)
     with Representations.open(encoder.manifest(codec), training_sample=encoder.sample_states) as representations:
         reader = PassageReader(encoder, representations, batch_size=batch_size, top_k_per_passage=1)
-        with tqdm(total=len(examples), desc="Evaluating", unit=" questions", disable=not progress_bar) as bar:
+        with tqdm(
+            total=len(examples),
+            initial=len(predictions),
+            desc="Evaluating",
+            unit=" questions",
+            disable=not progress_bar,
+        ) as bar:
             for first in range(0, len(contexts), _PASSAGES_AT_ONCE):
                 chunk = contexts[first : first + _PASSAGES_AT_ONCE]
                 keys = [representations.key(context) for context in chunk]
@@ -99,3 +108,13 @@ def _predict(
                     bar.update(len(asked))
                 representations.delete(keys)
     return predictions
+
+
+def _has_tokens(encoder: PassageEncoder, example: SquadExample) -> bool:
+    """Whether there is anything to ask; a question of zero-width spaces is counted as not answered."""
+    try:
+        encoder.tokenizer.question(example.question)
+    except ValueError as error:
+        logger.warning("Question %s counts as not answered: %s", example.id, error)
+        return False
+    return True

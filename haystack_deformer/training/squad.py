@@ -24,12 +24,14 @@ class SquadExample:
     :param question: its text.
     :param context: the passage.
     :param answers: acceptable answers and the character in `context` at which each begins; none: unanswerable.
+    :param gold: texts of all acceptable answers, also of those that do not stand where they are said to.
     """
 
     id: str
     question: str
     context: str
     answers: tuple[tuple[str, int], ...]
+    gold: tuple[str, ...] = ()
 
 
 @dataclass
@@ -39,17 +41,21 @@ class SquadReport:
 
     :param questions: questions read and kept.
     :param unanswerable: those of them that have no answer.
+    :param misplaced_answers: answers that do not stand at their `answer_start`, of questions that were kept.
     :param misplaced: ids of questions dropped because none of their answers stands at its `answer_start`.
     :param blank: ids of questions dropped because the question or its passage is blank.
     """
 
     questions: int = 0
     unanswerable: int = 0
+    misplaced_answers: int = 0
     misplaced: list[str] = field(default_factory=list)
     blank: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         text = f"{self.questions} questions, {self.unanswerable} of them unanswerable"
+        if self.misplaced_answers:
+            text += f"; {self.misplaced_answers} answers of theirs are not at their answer_start"
         if self.misplaced:
             text += f"; {len(self.misplaced)} dropped whose answer is not at its answer_start ({_some(self.misplaced)})"
         if self.blank:
@@ -59,27 +65,31 @@ class SquadReport:
 
 def load_squad(
     paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
+    keep_misplaced: bool = False,
 ) -> tuple[list[SquadExample], SquadReport]:
     """
     Read files in SQuAD format, plain or gzip.
 
     :param paths: one file or several.
+    :param keep_misplaced: whether to keep questions none of whose answers stands at its `answer_start`: nothing can be
+        learnt from them, but they count in an evaluation, which compares texts alone.
     :return: the questions, and a report of what was dropped, which is logged as well.
     :raises FileNotFoundError: for a file that is not there.
     :raises ValueError: for a file that is not JSON, is truncated or lacks a field; names the file and the place.
     """
     paths = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
     report = SquadReport()
-    examples = [example for path in paths for example in _read(Path(path), report)]
+    examples = [example for path in paths for example in _read(Path(path), report, keep_misplaced=keep_misplaced)]
     if not examples:
         msg = f"No question can be used in {', '.join(map(str, paths)) or 'no file'}: {report}."
         raise ValueError(msg)
-    log = logger.warning if report.misplaced or report.blank else logger.info
+    log = logger.warning if report.misplaced or report.misplaced_answers or report.blank else logger.info
     log("Read %s.", report)
     return examples, report
 
 
-def _read(path: Path, report: SquadReport) -> Iterator[SquadExample]:
+def _read(path: Path, report: SquadReport, *, keep_misplaced: bool) -> Iterator[SquadExample]:
     for number, question, context in _questions(path, _load_json(path)):
         text = question["question"]
         answers = [] if question.get("is_impossible") else question["answers"]
@@ -88,12 +98,13 @@ def _read(path: Path, report: SquadReport) -> Iterator[SquadExample]:
             report.blank.append(name)
             continue
         placed = tuple((answer["text"], answer["answer_start"]) for answer in answers if _stands(answer, context))
-        if answers and not placed:
+        if answers and not placed and not keep_misplaced:
             report.misplaced.append(name)
             continue
         report.questions += 1
-        report.unanswerable += not placed
-        yield SquadExample(name, text, context, placed)
+        report.unanswerable += not answers
+        report.misplaced_answers += len(answers) - len(placed)
+        yield SquadExample(name, text, context, placed, tuple(answer["text"] for answer in answers))
 
 
 def _load_json(path: Path) -> dict[str, Any]:

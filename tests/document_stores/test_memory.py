@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 import yaml
 from haystack import Pipeline
@@ -76,3 +79,15 @@ def test_yaml_round_trip(make_memory: Any, tmp_path: Path, monkeypatch: Any) -> 
     loaded = Pipeline.load_from_yaml(tmp_path / "pipeline.yaml").get_node("Store")
     assert isinstance(loaded, DeFormerInMemoryDocumentStore)
     assert (loaded.use_bm25, loaded.lower_layers) == (True, 1)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda store: pickle.loads(pickle.dumps(store))])
+def test_can_be_copied_as_the_parent_can(make_memory: Any, copied: Any) -> None:
+    store = make_memory()
+    store.write_documents([Document(content="paris is a city"), Document(content="the river")])
+    other = copied(store)
+    assert {document.content for document in other.get_all_documents()} == {"paris is a city", "the river"}
+    assert other.update_representations() == 2
+    other.delete_documents()
+    assert other.describe_representations()["count"] == 0
+    assert store.describe_representations()["count"] == 2

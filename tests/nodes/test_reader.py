@@ -12,7 +12,9 @@ from haystack.errors import HaystackError
 from haystack.schema import Answer, Document, Span
 
 from haystack_deformer.document_stores import DeFormerInMemoryDocumentStore
+from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.nodes import DeFormerReader
+from haystack_deformer.passages import load_tokenizer
 
 TEXTS = [
     "paris is the capital of france. " * 8,
@@ -316,3 +318,43 @@ def test_threads_share_a_reader(
     with ThreadPoolExecutor(8) as pool:
         got = list(pool.map(lambda query: stripped(reader.predict(query, documents)["answers"]), queries))
     assert got == expected
+
+
+def test_a_store_of_another_model_does_not_change_the_cut(
+    store: DeFormerInMemoryDocumentStore, make_tiny_bert: Any, tmp_path: Path, documents: list[Document]
+) -> None:
+    DeFormerForQuestionAnswering.from_pretrained(make_tiny_bert(seed=1, layers=2), 1).save_pretrained(
+        tmp_path, load_tokenizer(str(store.deformer_model))
+    )
+    reader = DeFormerReader(str(tmp_path), document_store=store, progress_bar=False)
+    assert reader._reader.encoder.model.lower_layers == 1
+    plain = DeFormerReader(str(tmp_path), progress_bar=False)
+    assert stripped(reader.predict("who", documents)["answers"]) == stripped(plain.predict("who", documents)["answers"])
+
+
+def test_a_cut_that_was_not_trained_is_said(tiny_bert: Path, caplog: Any) -> None:
+    DeFormerReader(str(tiny_bert), lower_layers=3)
+    assert "was not trained for the cut lower_layers=3" in caplog.text
+
+
+def test_answers_in_the_overlap_of_two_documents_come_once(tiny_deformer: Path) -> None:
+    first = Document(content="where is paris a city")
+    second = Document(content="paris a city")
+    shared = (first.content.index("paris"), len(first.content))
+    first.meta["_split_overlap"] = [{"doc_id": second.id, "range": shared}]
+    second.meta["_split_overlap"] = [{"doc_id": first.id, "range": (0, len(second.content))}]
+    reader = DeFormerReader(str(tiny_deformer), top_k_per_sample=50, top_k_per_candidate=50, duplicate_filtering=-1)
+    answers = reader.predict("what", [first, second], top_k=100)["answers"]
+    places = [
+        answer.offsets_in_document[0].start - (shared[0] if answer.document_ids == [first.id] else 0)
+        for answer in answers
+    ]
+    ends = [place + len(answer.answer) for place, answer in zip(places, answers, strict=True)]
+    assert len(set(zip(places, ends, strict=True))) == len(answers) > 3
+    assert {answer.document_ids[0] for answer in answers} == {first.id, second.id}
+
+
+def test_predict_on_texts(plain: DeFormerReader) -> None:
+    [best, *_] = plain.predict_on_texts("where", ["paris is a city", "the river"], top_k=1)["answers"]
+    assert best.answer
+    assert best.context in {"paris is a city", "the river"}

@@ -44,7 +44,7 @@ def write(path: Path, content: Any) -> Path:
 class TestReading:
     def test_plain(self, file: Path) -> None:
         examples, report = load_squad(write(file, squad(GOOD)))
-        assert examples == [SquadExample("good", "What is the capital?", CONTEXT, (("Paris", 0),))]
+        assert examples == [SquadExample("good", "What is the capital?", CONTEXT, (("Paris", 0),), ("Paris",))]
         assert (report.questions, report.unanswerable, report.misplaced, report.blank) == (1, 0, [], [])
 
     @pytest.mark.parametrize("name", ["squad.json.gz", "squad.json", "squad"])
@@ -211,3 +211,18 @@ class TestBadFiles:
         content = squad({**GOOD, "answers": {"text": ["Paris"], "answer_start": [0]}})
         with pytest.raises(ValueError, match=r"qas\[0\]\.answers is no list"):
             load_squad(write(file, content))
+
+
+def test_single_misplaced_answers_are_counted(tmp_path: Path) -> None:
+    answers = [{"text": "Paris", "answer_start": 0}, {"text": "Berlin", "answer_start": 1}]
+    question = {"id": "1", "question": "what", "answers": answers}
+    nowhere = {"id": "2", "question": "what", "answers": answers[1:]}
+    content = {"data": [{"paragraphs": [{"context": CONTEXT, "qas": [question, nowhere]}]}]}
+    (tmp_path / "squad.json").write_text(json.dumps(content))
+    [example], report = load_squad(tmp_path / "squad.json")
+    assert (example.answers, example.gold) == ((("Paris", 0),), ("Paris", "Berlin"))
+    assert (report.questions, report.misplaced_answers, report.misplaced) == (1, 1, ["2"])
+    assert "1 answers of theirs are not at their answer_start; 1 dropped" in str(report)
+    examples, report = load_squad(tmp_path / "squad.json", keep_misplaced=True)
+    assert [example.gold for example in examples] == [("Paris", "Berlin"), ("Berlin",)]
+    assert (report.questions, report.unanswerable, report.misplaced_answers, report.misplaced) == (2, 0, 2, [])
