@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from haystack_deformer.corpus import CorpusIndex, IndexSettings, text_documents
+from haystack_deformer import DeFormerReader
 
 ROOT = Path(__file__).resolve().parents[1]
 QUICKSTART = ROOT / "examples" / "quickstart"
@@ -43,7 +43,7 @@ def test_a_folder_of_ones_own(tmp_path: Path) -> None:
     (texts / "tower.md").write_text(
         "# The tower\n\nThe Eiffel Tower was completed in 1889. It was designed by the company of Gustave Eiffel."
     )
-    (texts / "bridge.txt").write_text("The Golden Gate Bridge in San Francisco opened in 1937.")
+    (texts / "bridge.txt").write_text("The Golden Gate Bridge is in San Francisco.")
     asked = {"DOCS": texts, "INDEX": tmp_path / "index", "QUESTION": "When was the Eiffel Tower completed?"}
     first = run(**asked)
     assert "2 passages new, 0 found with their states stored" in first
@@ -64,15 +64,52 @@ def test_every_answer_stands_in_its_topic(questions: list[dict[str, Any]]) -> No
         assert any(answer in text for answer in entry["answers"]), entry
 
 
-def test_questions_on_some_topics(questions: list[dict[str, Any]], tmp_path: Path) -> None:
-    """The shipped weights answer: of the questions on eight topics the first answer holds or is held by a right one."""
-    chosen = ["assert", "break", "calls", "class", "continue", "del", "return", "with"]
-    corpus = CorpusIndex(tmp_path, IndexSettings(model=str(MODEL)))
-    corpus.sync(text_documents({name: topics[name] for name in chosen}))
-    asked = [entry for entry in questions if entry["topic"] in chosen]
-    right = 0
-    for entry in asked:
-        [best] = corpus.ask(entry["question"], top_k=1).answers
-        answer = " ".join(best.answer.split())
-        right += any(gold in answer or answer in gold for gold in entry["answers"])
-    assert right >= len(asked) / 3, f"{right} of {len(asked)}"
+FACTS = [
+    (
+        "The Eiffel Tower was completed in 1889. It was designed by the company of Gustave Eiffel.",
+        [
+            ("When was the Eiffel Tower completed?", "1889"),
+        ],
+    ),
+    (
+        "The Golden Gate Bridge in San Francisco opened in 1937.",
+        [
+            ("Where is the Golden Gate Bridge?", "San Francisco"),
+            ("When did the Golden Gate Bridge open?", "1937"),
+        ],
+    ),
+    (
+        "Marie Curie was born in Warsaw and won the Nobel Prize in Physics in 1903.",
+        [
+            ("Where was Marie Curie born?", "Warsaw"),
+            ("When did Marie Curie win the Nobel Prize?", "1903"),
+        ],
+    ),
+    (
+        "The Amazon flows through Brazil and Peru; it carries more water than any other river.",
+        [
+            ("Which river carries more water than any other?", "Amazon"),
+        ],
+    ),
+    (
+        "Edmund Hillary and Tenzing Norgay reached the summit of Mount Everest in 1953.",
+        [
+            ("Who reached the summit of Mount Everest?", "Edmund Hillary and Tenzing Norgay"),
+        ],
+    ),
+    (
+        "In 1969 Neil Armstrong became the first person to walk on the Moon.",
+        [
+            ("Who was the first person to walk on the Moon?", "Neil Armstrong"),
+        ],
+    ),
+]
+
+
+def test_the_shipped_weights_answer() -> None:
+    """Plain questions on one sentence: untrained or damaged weights answer none, these at most one or two wrong."""
+    reader = DeFormerReader(str(MODEL), progress_bar=False)
+    asked = [(text, question, answer) for text, questions in FACTS for question, answer in questions]
+    got = [reader.predict_on_texts(question, [text], top_k=1)["answers"][0].answer for text, question, _ in asked]
+    wrong = [(question, found) for (_, question, answer), found in zip(asked, got, strict=True) if found != answer]
+    assert len(wrong) <= 2, wrong
