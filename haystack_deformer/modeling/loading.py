@@ -129,9 +129,11 @@ def load_upstream(
         )
         raise OSError(msg) from error
     missing = sorted(info["missing_keys"])
-    head = [name for name in missing if not name.startswith(f"{model.base_model_prefix}.")]
-    if len(missing) > len(head):
-        lost = [name for name in missing if name not in head]
+    # by the head's own names: some releases of transformers name an encoder's missing tensors without its prefix
+    own = {name for name in model.state_dict() if not name.startswith(f"{model.base_model_prefix}.")}
+    head = [name for name in missing if name in own]
+    lost = [name for name in missing if name not in own]
+    if lost:
         msg = f"The weights of {str(name_or_path)!r} lack {len(lost)} tensors that its config asks for: {lost[:5]}."
         raise ValueError(msg)
     if head:
