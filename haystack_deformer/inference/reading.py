@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import Any
 
 from haystack_deformer.reading import TextSpan
 
@@ -55,3 +56,8 @@ class Reading:
     found: int = 0
     computed: int = 0
     timings: ReadingTimings = field(default_factory=ReadingTimings)
+
+    def summary(self) -> dict[str, Any]:
+        """Passages found and computed, and the milliseconds of each part."""
+        milliseconds = {part: seconds * 1000 for part, seconds in vars(self.timings).items()}
+        return {"found": self.found, "computed": self.computed, "milliseconds": milliseconds}

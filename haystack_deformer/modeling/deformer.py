@@ -22,6 +22,7 @@ from haystack_deformer.modeling.backbones import Block, TokenContext, backbone_c
 from haystack_deformer.modeling.config import DeFormerConfig
 from haystack_deformer.modeling.fingerprint import fingerprint_weights
 from haystack_deformer.modeling.loading import load_upstream, resolve_config
+from haystack_deformer.modeling.masks import count_positions, full_mask
 from haystack_deformer.modeling.outputs import SpanLogits
 
 
@@ -186,8 +187,8 @@ class DeFormerForQuestionAnswering(nn.Module):
         question_states = question_states.expand(batch, -1, -1)
         attention = None
         if question_mask is not None or passage_mask is not None:
-            question_mask = _mask(question_states, question_mask)
-            passage_mask = _mask(passage_states, passage_mask)
+            question_mask = full_mask(question_states, question_mask)
+            passage_mask = full_mask(passage_states, passage_mask)
             attention = self._join(question_mask, passage_mask)[:, None, None, :]
         states = self._join(question_states, passage_states)
         return self._upper(states, attention, question_mask, passage_mask, question_states.shape[1])
@@ -216,14 +217,14 @@ class DeFormerForQuestionAnswering(nn.Module):
         self._check_length(passage_ids, Block.PASSAGE)
         question = self.backbone.embed(question_ids, Block.QUESTION)
         passage = self.backbone.embed(passage_ids, Block.PASSAGE)
-        question_mask, passage_mask = _mask(question, question_mask), _mask(passage, passage_mask)
+        question_mask, passage_mask = full_mask(question, question_mask), full_mask(passage, passage_mask)
 
         segments = self._join(torch.zeros_like(question_ids), torch.ones_like(passage_ids))
         present = self._join(question_mask, passage_mask)
         same_block = segments[:, None, :, None] == segments[:, None, None, :]
         lower = TokenContext(
             attention=same_block & present[:, None, None, :],
-            positions=self._join(_count(question_mask), _count(passage_mask)),
+            positions=self._join(count_positions(question_mask), count_positions(passage_mask)),
             segments=segments,
         )
         states = self.backbone.run_layers(self._join(question, passage), 0, self.lower_layers, lower)
@@ -252,7 +253,7 @@ class DeFormerForQuestionAnswering(nn.Module):
         if attention is None:
             positions = torch.arange(length, device=states.device)[None]
         else:
-            positions = _count(attention[:, 0, 0, :])
+            positions = count_positions(attention[:, 0, 0, :])
         context = TokenContext(attention=attention, positions=positions, segments=segments)
         states = self.backbone.run_layers(states, self.lower_layers, self.num_layers, context)
         logits = [
@@ -292,15 +293,3 @@ class DeFormerForQuestionAnswering(nn.Module):
                 "the model: cut it into windows (passages.PassageTokenizer does) or lower max_seq_len."
             )
             raise ValueError(msg)
-
-
-def _mask(states: Tensor, mask: Tensor | None) -> Tensor:
-    """A bool mask of (batch, length) where there may be none, or one row for the whole batch."""
-    if mask is None:
-        return torch.ones(states.shape[:2], dtype=torch.bool, device=states.device)
-    return mask.bool().expand(states.shape[0], -1)
-
-
-def _count(mask: Tensor) -> Tensor:
-    """Positions counted over the tokens that are there."""
-    return (mask.long().cumsum(dim=1) - 1).clamp(min=0)

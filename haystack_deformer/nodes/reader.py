@@ -10,7 +10,7 @@ from haystack.nodes.reader.base import BaseReader
 from haystack.schema import Answer, Document, MultiLabel
 
 from haystack_deformer.document_stores.mixin import DeFormerDocumentStoreMixin
-from haystack_deformer.inference import PassageReader, Reading
+from haystack_deformer.inference import PassageReader
 from haystack_deformer.nodes.answers import AnswerBuilder
 from haystack_deformer.nodes.requests import BatchRequest, check_documents, check_queries, readable
 from haystack_deformer.parameters import as_bool, as_float, as_int, as_optional_int
@@ -288,7 +288,7 @@ class DeFormerReader(BaseReader):
     def _with_debug(self, results: Dict[str, Any]) -> Dict[str, Any]:
         reading = self._last.__dict__.pop("reading", None)
         if reading is not None and getattr(self, "debug", None):
-            results["_debug"] = debug_information(reading)
+            results["_debug"] = reading.summary()
         return results
 
 
@@ -302,12 +302,3 @@ def _representations(store: DeFormerDocumentStoreMixin, fingerprint: str) -> Opt
         store.deformer_model,
     )
     return None
-
-
-def debug_information(reading: Reading) -> Dict[str, Any]:
-    """Under `_debug` of a pipeline's result: passages found and computed, and milliseconds of each part."""
-    return {
-        "found": reading.found,
-        "computed": reading.computed,
-        "milliseconds": {part: seconds * 1000 for part, seconds in vars(reading.timings).items()},
-    }
