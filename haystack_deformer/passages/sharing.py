@@ -50,7 +50,7 @@ def load_encoder(
     with _lock:
         encoder = _loaded.get(key)
         if encoder is None:
-            if lower_layers and lower_layers != getattr(config, "deformer", {}).get("lower_layers"):
+            if lower_layers and lower_layers != (getattr(config, "deformer", None) or {}).get("lower_layers"):
                 logger.warning(
                     "%s was not trained for the cut lower_layers=%d: its answers will be worse than the full model's. "
                     "Train it with `haystack-deformer train`.",
