@@ -4,10 +4,13 @@
 # ruff: noqa: PLC0415
 
 import logging
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from haystack_deformer.training.config import TrainingConfig
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 
@@ -36,17 +39,25 @@ def train(
     train: Annotated[list[Path], typer.Option(help="SQuAD-format JSON, plain or gzip. Repeat for several.")],
     lower_layers: Annotated[int, typer.Option(help="The cut k, 0 to layers - 1.", min=0)],
     output: Annotated[Path, typer.Option(help="Folder for the trained model.")],
-    learning_rate: float = 5e-5,
-    num_train_epochs: float = 3.0,
-    max_steps: Annotated[int, typer.Option(help="Stop after so many steps in place of whole epochs.")] = -1,
-    batch_size: int = 32,
-    warmup_ratio: float = 0.15,
-    weight_decay: float = 0.01,
-    seed: int = 42,
-    max_seq_len: Annotated[int, typer.Option(help="Tokens of a question and a window together.")] = 320,
-    doc_stride: Annotated[int, typer.Option(help="Tokens between the starts of two windows.")] = 128,
-    max_question_length: Annotated[int, typer.Option(help="Tokens of a question; longer ones are cut.")] = 64,
-    bf16: Annotated[bool, typer.Option(help="Matrix products in bfloat16.")] = False,
+    learning_rate: float = TrainingConfig.learning_rate,
+    num_train_epochs: float = TrainingConfig.num_train_epochs,
+    max_steps: Annotated[
+        int, typer.Option(help="Stop after so many steps in place of whole epochs.")
+    ] = TrainingConfig.max_steps,
+    batch_size: int = TrainingConfig.batch_size,
+    warmup_ratio: float = TrainingConfig.warmup_ratio,
+    weight_decay: float = TrainingConfig.weight_decay,
+    seed: int = TrainingConfig.seed,
+    max_seq_len: Annotated[
+        int, typer.Option(help="Tokens of a question and a window together.")
+    ] = TrainingConfig.max_seq_len,
+    doc_stride: Annotated[
+        int, typer.Option(help="Tokens between the starts of two windows.")
+    ] = TrainingConfig.doc_stride,
+    max_question_length: Annotated[
+        int, typer.Option(help="Tokens of a question; longer ones are cut.")
+    ] = TrainingConfig.max_question_length,
+    bf16: Annotated[bool, typer.Option(help="Matrix products in bfloat16.")] = TrainingConfig.bf16,
     fp16_weights: Annotated[bool, typer.Option(help="Write the weights in fp16, half the bytes.")] = False,
     checkpoints: Annotated[Path | None, typer.Option(help="Folder for them. Default: OUTPUT/checkpoints.")] = None,
     save_steps: Annotated[int, typer.Option(help="Steps from one checkpoint to the next.")] = 500,
@@ -56,7 +67,6 @@ def train(
     with _clear_errors():
         import torch
 
-        from haystack_deformer.training.config import TrainingConfig
         from haystack_deformer.training.trainer import train as run
 
         config = TrainingConfig(
@@ -154,13 +164,15 @@ class _clear_errors:  # noqa: N801  # reads as a statement
         return
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if error is None:
-            return
-        from haystack.errors import HaystackError
-
-        from haystack_deformer.representations import RepresentationStoreError
-
-        if isinstance(error, (ValueError, OSError, RepresentationStoreError, HaystackError)):
+        kinds: list[type[BaseException]] = [ValueError, OSError]
+        # an error of a package that was not imported cannot be this one, and importing Haystack to ask takes seconds
+        for module, name in (
+            ("haystack.errors", "HaystackError"),
+            ("haystack_deformer.representations", "RepresentationStoreError"),
+        ):
+            if module in sys.modules:
+                kinds.append(getattr(sys.modules[module], name))
+        if isinstance(error, tuple(kinds)):
             typer.echo(f"Error: {error}", err=True)
             raise typer.Exit(code=2) from error
 
