@@ -57,6 +57,12 @@ def train(
     max_question_length: Annotated[
         int, typer.Option(help="Tokens of a question; longer ones are cut.")
     ] = TrainingConfig.max_question_length,
+    held_out: Annotated[
+        float, typer.Option(help="Share of the passages that no step sees.", min=0, max=0.9)
+    ] = TrainingConfig.held_out,
+    attention_dropout: Annotated[
+        float | None, typer.Option(help="In place of the model's own; 0 makes a step on a CPU a third faster.", min=0)
+    ] = TrainingConfig.attention_dropout,
     bf16: Annotated[bool, typer.Option(help="Matrix products in bfloat16.")] = TrainingConfig.bf16,
     fp16_weights: Annotated[bool, typer.Option(help="Write the weights in fp16, half the bytes.")] = False,
     checkpoints: Annotated[Path | None, typer.Option(help="Folder for them. Default: OUTPUT/checkpoints.")] = None,
@@ -83,6 +89,8 @@ def train(
             max_seq_len=max_seq_len,
             doc_stride=doc_stride,
             max_question_length=max_question_length,
+            held_out=held_out,
+            attention_dropout=attention_dropout,
             bf16=bf16,
         )
         run(
@@ -103,6 +111,9 @@ def evaluate(
     lower_layers: LowerLayers = None,
     codec: Codec = "SQfp16",
     batch_size: int = 50,
+    held_out: Annotated[
+        float | None, typer.Option(help="Ask only about this share of the passages, as `train` holds out.")
+    ] = None,
     predictions: Annotated[Path | None, typer.Option(help="Write the answers here, as JSON by id.")] = None,
 ) -> None:
     """Exact match and F1 from stored states, by the official script's arithmetic."""
@@ -111,10 +122,12 @@ def evaluate(
 
         from haystack_deformer.passages import load_encoder
         from haystack_deformer.training.evaluation import evaluate as run
-        from haystack_deformer.training.squad import load_squad
+        from haystack_deformer.training.squad import load_squad, split_held_out
 
         encoder = load_encoder(model, lower_layers=lower_layers)
         examples, report = load_squad(data, keep_misplaced=True)
+        if held_out is not None:
+            examples = split_held_out(examples, held_out)[1]
         typer.echo(f"{report}.", err=True)
         result = run(encoder, examples, codec=codec, batch_size=batch_size)
         if predictions is not None:

@@ -59,6 +59,7 @@ class DeFormerForQuestionAnswering(nn.Module):
         *,
         revision: str | None = None,
         token: str | bool | None = None,
+        attention_dropout: float | None = None,
         **deformer_values: Any,
     ) -> DeFormerForQuestionAnswering:
         """
@@ -76,12 +77,16 @@ class DeFormerForQuestionAnswering(nn.Module):
             quarters of the layers (9 of 12, the paper's choice), with a warning, since the weights know no cut.
         :param revision: branch, tag or commit on the model hub.
         :param token: for a private model of the hub.
+        :param attention_dropout: of the attention's weights in training, under whatever name the family has for it;
+            None: what the config says. At 0 a fused attention can be used.
         :param deformer_values: other fields of `DeFormerConfig` to set in place of the recorded ones.
         :raises ValueError: for a family that is not known or a cut that does not fit.
         :raises OSError: where there are no weights as safetensors.
         """
         config, deformer_config = resolve_config(name_or_path, lower_layers, revision=revision, token=token)
         deformer_config = replace(deformer_config, **deformer_values)
+        if attention_dropout is not None:
+            setattr(config, backbone_class(config.model_type).attention_dropout_field, attention_dropout)
         model = load_upstream(name_or_path, config, revision=revision, token=token)
         return cls(model, deformer_config).eval()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import logging
 import os
@@ -87,6 +88,22 @@ def load_squad(
     log = logger.warning if report.misplaced or report.misplaced_answers or report.blank else logger.info
     log("Read %s.", report)
     return examples, report
+
+
+def split_held_out(examples: Iterable[SquadExample], share: float) -> tuple[list[SquadExample], list[SquadExample]]:
+    """
+    Divide questions by their passages, so that no passage is on both sides.
+
+    :param examples: the questions.
+    :param share: of the passages to hold out, 0 to 1. Which ones depends on their texts alone: the same passage falls on
+        the same side in every file and every run, and a larger share holds out those of a smaller one as well.
+    :return: the questions to train on and those held out.
+    """
+    sides: tuple[list[SquadExample], list[SquadExample]] = ([], [])
+    for example in examples:
+        digest = hashlib.blake2b(example.context.encode(errors="surrogatepass"), digest_size=8).digest()
+        sides[int.from_bytes(digest, "big") < share * 2**64].append(example)
+    return sides
 
 
 def _read(path: Path, report: SquadReport, *, keep_misplaced: bool) -> Iterator[SquadExample]:

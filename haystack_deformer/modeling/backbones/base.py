@@ -57,6 +57,9 @@ class Backbone(ABC):
     fingerprint_fields: ClassVar[tuple[str, ...]]
     """Fields of the upstream config that change the states without changing the weights."""
 
+    attention_dropout_field: ClassVar[str] = "attention_probs_dropout_prob"
+    """Field of the upstream config that holds the dropout of the attention's weights in training."""
+
     def __init__(self, model: PreTrainedModel) -> None:
         self.model = model
         self.check(model.config)
