@@ -63,6 +63,24 @@ def train(
     attention_dropout: Annotated[
         float | None, typer.Option(help="In place of the model's own; 0 makes a step on a CPU a third faster.", min=0)
     ] = TrainingConfig.attention_dropout,
+    teacher: Annotated[
+        Path | None, typer.Option(help="Folder of a model trained with --lower-layers 0: distil from it.")
+    ] = None,
+    unlabelled: Annotated[
+        list[Path] | None, typer.Option(help="SQuAD-format JSON whose questions are learnt from the teacher alone.")
+    ] = None,
+    ce_weight: Annotated[float, typer.Option(help="Of the labels' cross-entropy.")] = TrainingConfig.ce_weight,
+    kd_weight: Annotated[float, typer.Option(help="Of the teacher's logits.")] = TrainingConfig.kd_weight,
+    lrs_weight: Annotated[
+        float, typer.Option(help="Of the teacher's states above the cut.")
+    ] = TrainingConfig.lrs_weight,
+    temperature: Annotated[float, typer.Option(help="Of the logits' comparison.")] = TrainingConfig.temperature,
+    freeze_lower: Annotated[
+        bool, typer.Option(help="Train the layers above the cut alone: an index made before stays valid.")
+    ] = TrainingConfig.freeze_lower,
+    questions_per_window: Annotated[
+        int, typer.Option(help="Questions on one window in a batch, at most: they share its lower layers.", min=1)
+    ] = TrainingConfig.questions_per_window,
     bf16: Annotated[bool, typer.Option(help="Matrix products in bfloat16.")] = TrainingConfig.bf16,
     fp16_weights: Annotated[bool, typer.Option(help="Write the weights in fp16, half the bytes.")] = False,
     checkpoints: Annotated[Path | None, typer.Option(help="Folder for them. Default: OUTPUT/checkpoints.")] = None,
@@ -73,7 +91,7 @@ def train(
     with _clear_errors():
         import torch
 
-        from haystack_deformer.training.trainer import train as run
+        from haystack_deformer.training.run import train as run
 
         config = TrainingConfig(
             model=model,
@@ -91,6 +109,14 @@ def train(
             max_question_length=max_question_length,
             held_out=held_out,
             attention_dropout=attention_dropout,
+            teacher=None if teacher is None else str(teacher),
+            unlabelled=tuple(str(path) for path in unlabelled or ()),
+            ce_weight=ce_weight,
+            kd_weight=kd_weight,
+            lrs_weight=lrs_weight,
+            temperature=temperature,
+            freeze_lower=freeze_lower,
+            questions_per_window=questions_per_window,
             bf16=bf16,
         )
         run(

@@ -15,15 +15,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 from haystack_deformer.modeling.backbones import Block, TokenContext, backbone_class
 from haystack_deformer.modeling.config import DeFormerConfig
 from haystack_deformer.modeling.fingerprint import fingerprint_weights
+from haystack_deformer.modeling.joining import JoinedBlocks
 from haystack_deformer.modeling.loading import load_upstream, resolve_config
-from haystack_deformer.modeling.masks import count_positions, full_mask
-from haystack_deformer.modeling.outputs import SpanLogits
+from haystack_deformer.modeling.masks import full_mask
+from haystack_deformer.modeling.outputs import SpanLogits, span_cross_entropy
 
 
 class DeFormerForQuestionAnswering(nn.Module):
@@ -50,6 +50,7 @@ class DeFormerForQuestionAnswering(nn.Module):
             )
             raise ValueError(msg)
         self.deformer_config = deformer_config
+        self._lower_frozen = False
 
     @classmethod
     def from_pretrained(
@@ -141,6 +142,30 @@ class DeFormerForQuestionAnswering(nn.Module):
         """Digest of all that a block's states depend on in this model: read once, so set the weights before."""
         return fingerprint_weights(self.backbone, self.lower_layers)
 
+    def freeze_lower(self) -> None:
+        """
+        Leave the layers up to the cut out of training, from now on.
+
+        They lose their gradients and their dropout, so that the upper layers train on the very states that an index
+        holds, and the index stays valid: `lower_fingerprint` does not change.
+        """
+        self._lower_frozen = True
+        for _, module in self.backbone.lower_modules(self.lower_layers):
+            module.requires_grad_(requires_grad=False)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> DeFormerForQuestionAnswering:
+        """
+        Switch between training and evaluation; frozen layers stay in evaluation.
+
+        :param mode: whether to train.
+        """
+        super().train(mode)
+        if self._lower_frozen:
+            for _, module in self.backbone.lower_modules(self.lower_layers):
+                module.eval()
+        return self
+
     def encode_question(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """
         Run the lower layers over questions.
@@ -163,14 +188,14 @@ class DeFormerForQuestionAnswering(nn.Module):
 
     def _encode(self, input_ids: Tensor, attention_mask: Tensor | None, block: Block) -> Tensor:
         self._check_length(input_ids, block)
-        states = self.backbone.embed(input_ids, block)
         positions = torch.arange(input_ids.shape[1], device=input_ids.device)[None]
         context = TokenContext(
             attention=None if attention_mask is None else attention_mask.bool()[:, None, None, :],
             positions=positions,
             segments=torch.full_like(positions, block.value),
         )
-        return self.backbone.run_layers(states, 0, self.lower_layers, context)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self._lower_frozen):
+            return self.backbone.run_layers(self.backbone.embed(input_ids, block), 0, self.lower_layers, context)
 
     def read(
         self,
@@ -178,6 +203,8 @@ class DeFormerForQuestionAnswering(nn.Module):
         passage_states: Tensor,
         question_mask: Tensor | None = None,
         passage_mask: Tensor | None = None,
+        *,
+        output_hidden_states: bool = False,
     ) -> SpanLogits:
         """
         Run the upper layers over stored states and mark the answers.
@@ -186,17 +213,12 @@ class DeFormerForQuestionAnswering(nn.Module):
         :param passage_states: (batch, passage length, hidden_size).
         :param question_mask: (batch or 1, question length), 0 for padding; None: no padding.
         :param passage_mask: (batch, passage length), 0 for padding; None: no padding.
+        :param output_hidden_states: whether to return what comes out of each upper layer.
         :return: start and end logits, (batch, 1 + passage length), column 0 the null answer.
         """
-        batch = passage_states.shape[0]
-        question_states = question_states.expand(batch, -1, -1)
-        attention = None
-        if question_mask is not None or passage_mask is not None:
-            question_mask = full_mask(question_states, question_mask)
-            passage_mask = full_mask(passage_states, passage_mask)
-            attention = self._join(question_mask, passage_mask)[:, None, None, :]
-        states = self._join(question_states, passage_states)
-        return self._upper(states, attention, question_mask, passage_mask, question_states.shape[1])
+        question_states = question_states.expand(passage_states.shape[0], -1, -1)
+        blocks = JoinedBlocks.of(self.backbone, question_states, passage_states, question_mask, passage_mask)
+        return self._upper(blocks.join(question_states, passage_states), blocks, output_hidden_states)
 
     def forward(
         self,
@@ -206,89 +228,74 @@ class DeFormerForQuestionAnswering(nn.Module):
         passage_mask: Tensor | None = None,
         start_positions: Tensor | None = None,
         end_positions: Tensor | None = None,
+        *,
+        passage_index: Tensor | None = None,
+        output_hidden_states: bool = False,
     ) -> SpanLogits:
         """
-        Read in one go, as in training: both blocks in one sequence, kept apart below the cut by the attention mask.
+        Read from token ids, as in training.
+
+        With `passage_index` the blocks go through the lower layers apart, a passage once for all its questions. Without
+        it both are in one sequence, kept apart below the cut by the attention mask: what the method is defined as, and
+        what the shorter ways are tested against.
 
         :param question_ids: int64, (batch, question length).
-        :param passage_ids: int64, (batch, passage length).
+        :param passage_ids: int64, (passages, passage length); as many as questions where there is no `passage_index`.
         :param question_mask: (batch, question length), 0 for padding; None: no padding.
-        :param passage_mask: (batch, passage length), 0 for padding; None: no padding.
-        :param start_positions: int64, (batch,), columns of the logits: 0 for no answer, else 1 + the passage's token.
+        :param passage_mask: (passages, passage length), 0 for padding; None: no padding.
+        :param start_positions: int64, (batch,), columns of the logits: 0 for no answer, else 1 + the passage's token,
+            `IGNORE_INDEX` for a question without a label.
         :param end_positions: the same for the last token of the answer.
+        :param passage_index: int64, (batch,), row of `passage_ids` that each question is asked of.
+        :param output_hidden_states: whether to return what comes out of each upper layer.
         :return: loss, `(CE(start) + CE(end)) / 2`, where positions are given; start and end logits as from `read`.
         """
+        if passage_index is not None:
+            question = self.encode_question(question_ids, question_mask)
+            passage = self.encode_passages(passage_ids, passage_mask)[passage_index]
+            passage_mask = None if passage_mask is None else passage_mask[passage_index]
+            output = self.read(
+                question, passage, question_mask, passage_mask, output_hidden_states=output_hidden_states
+            )
+        else:
+            output = self._forward_joined(question_ids, passage_ids, question_mask, passage_mask, output_hidden_states)
+        if start_positions is not None and end_positions is not None:
+            start_loss = span_cross_entropy(output.start_logits, start_positions)
+            end_loss = span_cross_entropy(output.end_logits, end_positions)
+            output = SpanLogits(**{**output, "loss": (start_loss + end_loss) / 2})
+        return output
+
+    def _forward_joined(
+        self,
+        question_ids: Tensor,
+        passage_ids: Tensor,
+        question_mask: Tensor | None,
+        passage_mask: Tensor | None,
+        output_hidden_states: bool,
+    ) -> SpanLogits:
+        """All layers over one sequence, the blocks apart by the attention mask below the cut."""
         self._check_length(question_ids, Block.QUESTION)
         self._check_length(passage_ids, Block.PASSAGE)
         question = self.backbone.embed(question_ids, Block.QUESTION)
         passage = self.backbone.embed(passage_ids, Block.PASSAGE)
-        question_mask, passage_mask = full_mask(question, question_mask), full_mask(passage, passage_mask)
+        blocks = JoinedBlocks.of(self.backbone, question, passage, question_mask, passage_mask)
+        joined = blocks.join(question, passage)
+        states = self.backbone.run_layers(joined, 0, self.lower_layers, blocks.apart(joined.device))
+        return self._upper(states, blocks, output_hidden_states)
 
-        segments = self._join(torch.zeros_like(question_ids), torch.ones_like(passage_ids))
-        present = self._join(question_mask, passage_mask)
-        same_block = segments[:, None, :, None] == segments[:, None, None, :]
-        lower = TokenContext(
-            attention=same_block & present[:, None, None, :],
-            positions=self._join(count_positions(question_mask), count_positions(passage_mask)),
-            segments=segments,
-        )
-        states = self.backbone.run_layers(self._join(question, passage), 0, self.lower_layers, lower)
-        output = self._upper(states, present[:, None, None, :], question_mask, passage_mask, question.shape[1])
-        if start_positions is None or end_positions is None:
-            return output
-        start_loss = F.cross_entropy(output.start_logits, start_positions)
-        end_loss = F.cross_entropy(output.end_logits, end_positions)
-        return SpanLogits((start_loss + end_loss) / 2, output.start_logits, output.end_logits)
-
-    def _upper(
-        self,
-        states: Tensor,
-        attention: Tensor | None,
-        question_mask: Tensor | None,
-        passage_mask: Tensor | None,
-        question_length: int,
-    ) -> SpanLogits:
+    def _upper(self, states: Tensor, blocks: JoinedBlocks, output_hidden_states: bool) -> SpanLogits:
         """Run the layers above the cut over joined states and keep the columns that can be answers."""
-        length = states.shape[1]
-        passage_length = length - question_length
-        segments = self._join(
-            torch.zeros((1, question_length), dtype=torch.int64, device=states.device),
-            torch.ones((1, passage_length), dtype=torch.int64, device=states.device),
-        )
-        if attention is None:
-            positions = torch.arange(length, device=states.device)[None]
-        else:
-            positions = count_positions(attention[:, 0, 0, :])
-        context = TokenContext(attention=attention, positions=positions, segments=segments)
-        states = self.backbone.run_layers(states, self.lower_layers, self.num_layers, context)
-        logits = [
-            self._columns(logits, question_mask, passage_mask, question_length)
-            for logits in self.backbone.span_logits(states)
-        ]
-        return SpanLogits(start_logits=logits[0], end_logits=logits[1])
-
-    def _columns(
-        self, logits: Tensor, question_mask: Tensor | None, passage_mask: Tensor | None, question_length: int
-    ) -> Tensor:
-        """Of the logits of a joined sequence, the null token's and the passage's, padding at the least value."""
-        passage_length = logits.shape[1] - question_length
-        if self.backbone.passage_first:
-            passage, question = logits.split([passage_length, question_length], dim=1)
-        else:
-            question, passage = logits.split([question_length, passage_length], dim=1)
-        if self.backbone.null_first:
-            null = question[:, :1]
-        elif question_mask is None:
-            null = question[:, -1:]
-        else:
-            null = question.gather(1, question_mask.sum(dim=1, keepdim=True) - 1)
-        if passage_mask is not None:
-            passage = passage.masked_fill(~passage_mask, torch.finfo(passage.dtype).min)
-        return torch.cat([null, passage], dim=1)
-
-    def _join(self, question: Tensor, passage: Tensor) -> Tensor:
-        """Both blocks one after the other, in the family's order."""
-        return torch.cat([passage, question] if self.backbone.passage_first else [question, passage], dim=1)
+        context = blocks.together(states.device)
+        hidden_states = []
+        # a layer at a time only for who wants to see between them: a backbone prepares its masks once a call
+        step = 1 if output_hidden_states else self.num_layers - self.lower_layers
+        for layer in range(self.lower_layers, self.num_layers, step):
+            states = self.backbone.run_layers(states, layer, layer + step, context)
+            hidden_states.append(states)
+        start_logits, end_logits = (blocks.answer_columns(logits) for logits in self.backbone.span_logits(states))
+        if not output_hidden_states:
+            return SpanLogits(start_logits=start_logits, end_logits=end_logits)
+        return SpanLogits(None, start_logits, end_logits, tuple(hidden_states), full_mask(states, blocks.present))
 
     def _check_length(self, input_ids: Tensor, block: Block) -> None:
         longest = self.backbone.max_block_length

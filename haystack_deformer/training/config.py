@@ -37,6 +37,17 @@ class TrainingConfig:
     :param attention_dropout: of the attention's weights, in place of the model's own; 0 allows a fused attention, which
         makes a step on a CPU a third faster.
     :param bf16: matrix products in bfloat16 (autocast); 2.7 times the rate of fp32 on a CPU with AVX512-BF16.
+    :param questions_per_window: questions on one window that are put in the same batch, at most: the layers up to the
+        cut run over the window once for all of them. Of no use, and left alone, at the cut 0.
+    :param freeze_lower: whether to train the layers above the cut alone: an index made before stays valid.
+    :param teacher: folder of a model with the cut 0 to learn from; None: plain fine-tuning, and what follows is not
+        used.
+    :param unlabelled: files in SQuAD format whose questions are learnt from the teacher alone; their answers are not
+        read.
+    :param ce_weight: gamma, of the cross-entropy with the labels.
+    :param kd_weight: alpha, of the divergence from the teacher's logits.
+    :param lrs_weight: beta, of the squared difference from the teacher's states above the cut.
+    :param temperature: by which the logits are divided before they are compared.
     """
 
     model: str
@@ -56,6 +67,43 @@ class TrainingConfig:
     held_out: float = 0.0
     attention_dropout: float | None = None
     bf16: bool = False
+    questions_per_window: int = 4
+    freeze_lower: bool = False
+    teacher: str | None = None
+    unlabelled: tuple[str, ...] = ()
+    # the paper's for k = 9 of 12
+    ce_weight: float = 0.7
+    kd_weight: float = 1.1
+    lrs_weight: float = 0.5
+    temperature: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.questions_per_window < 1:
+            msg = f"questions_per_window must be at least 1, got {self.questions_per_window}."
+            raise ValueError(msg)
+        if not 0 <= self.held_out < 1:
+            msg = f"held_out is a share of the passages from 0 up to 1, got {self.held_out}."
+            raise ValueError(msg)
+        if self.freeze_lower and not self.lower_layers:
+            msg = "freeze_lower=True with lower_layers=0 would freeze the embeddings alone: give a cut of 1 or more."
+            raise ValueError(msg)
+        if self.unlabelled and self.teacher is None:
+            msg = "Questions without labels can only be learnt from a teacher: give `teacher` beside `unlabelled`."
+            raise ValueError(msg)
+        self._check_weights()
+
+    def _check_weights(self) -> None:
+        weights = {name: getattr(self, name) for name in ("ce_weight", "kd_weight", "lrs_weight")}
+        for name, weight in weights.items():
+            if not 0 <= weight < float("inf"):
+                msg = f"{name} must be 0 or more, got {weight}: a negative one would teach the opposite."
+                raise ValueError(msg)
+        if not any(weights.values()):
+            msg = f"ce_weight, kd_weight and lrs_weight are all 0: nothing would be learnt. {weights}"
+            raise ValueError(msg)
+        if not 0 < self.temperature < float("inf"):
+            msg = f"temperature must be positive, got {self.temperature}."
+            raise ValueError(msg)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """

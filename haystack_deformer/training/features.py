@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
+from haystack_deformer.modeling import IGNORE_INDEX
 from haystack_deformer.passages import PassageTokenizer, TokenizedPassage, pad_ids
 from haystack_deformer.training.squad import SquadExample
 
@@ -27,12 +28,15 @@ class SquadFeature:
     One question on one window.
 
     :param question_ids: token ids of the question's block.
+    :param window: number of the window, the same for all questions on it.
     :param passage_ids: token ids of the window.
-    :param start: column of the answer's first token in the logits, 0 where the window does not hold the answer.
+    :param start: column of the answer's first token in the logits, 0 where the window does not hold the answer,
+        `IGNORE_INDEX` where the question has no label.
     :param end: column of its last token.
     """
 
     question_ids: list[int]
+    window: int
     passage_ids: list[int]
     start: int
     end: int
@@ -54,17 +58,27 @@ class SquadFeatures(Dataset[SquadFeature]):
         self.unreadable: list[str] = []
         """Ids of questions left out because they have no token, such as one of zero-width spaces."""
         passages: dict[str, TokenizedPassage] = {}
+        first_window: dict[str, int] = {}
+        windows = 0
         for example in tqdm(examples, desc="Tokenizing", unit=" questions", disable=not progress_bar):
             if example.context not in passages:
                 passages[example.context] = tokenizer.passages([example.context])[0]
+                first_window[example.context] = windows
+                windows += len(passages[example.context].window_ids)
             try:
                 question_ids = tokenizer.question(example.question)
             except ValueError:
                 self.unreadable.append(example.id)
                 continue
-            self._add(example, question_ids, passages[example.context])
+            self._add(example, question_ids, passages[example.context], first_window[example.context])
 
-    def _add(self, example: SquadExample, question_ids: list[int], passage: TokenizedPassage) -> None:
+    def _add(
+        self, example: SquadExample, question_ids: list[int], passage: TokenizedPassage, first_window: int
+    ) -> None:
+        if not example.labelled:
+            for number, window_ids in enumerate(passage.window_ids, start=first_window):
+                self.features.append(SquadFeature(question_ids, number, window_ids, IGNORE_INDEX, IGNORE_INDEX))
+            return
         # the first answer is the one to learn, as in SQuAD's training sets, which have one
         text, start_char = example.answers[0] if example.answers else ("", 0)
         # no token stands on the white space around it, which would count as cut off at a window's edge
@@ -74,20 +88,17 @@ class SquadFeatures(Dataset[SquadFeature]):
         if example.answers and not any(targets):
             self.unreachable.append(example.id)
             return
-        for window_ids, target in zip(passage.window_ids, targets, strict=True):
+        for number, (window_ids, target) in enumerate(
+            zip(passage.window_ids, targets, strict=True), start=first_window
+        ):
             start, end = (target[0] + 1, target[1] + 1) if target else (0, 0)
-            self.features.append(SquadFeature(question_ids, window_ids, start, end))
+            self.features.append(SquadFeature(question_ids, number, window_ids, start, end))
 
     def __len__(self) -> int:
         return len(self.features)
 
     def __getitem__(self, index: int) -> SquadFeature:
         return self.features[index]
-
-    @property
-    def lengths(self) -> list[int]:
-        """Tokens of each feature, both blocks."""
-        return [len(feature.question_ids) + len(feature.passage_ids) for feature in self.features]
 
 
 def token_span(offsets: npt.NDArray[np.uint32], start_char: int, end_char: int) -> tuple[int, int] | None:
@@ -114,18 +125,21 @@ def token_span(offsets: npt.NDArray[np.uint32], start_char: int, end_char: int) 
 
 def collate(features: Sequence[SquadFeature]) -> dict[str, Any]:
     """
-    A batch for `DeFormerForQuestionAnswering.forward`.
+    A batch for `DeFormerForQuestionAnswering.forward`, each window once.
 
     :param features: of the batch.
     """
     cpu = torch.device("cpu")
+    windows = {feature.window: feature.passage_ids for feature in features}
+    rows = {window: row for row, window in enumerate(windows)}
     question_ids, question_mask = pad_ids([feature.question_ids for feature in features], cpu, _QUESTION_MULTIPLE)
-    passage_ids, passage_mask = pad_ids([feature.passage_ids for feature in features], cpu, _PASSAGE_MULTIPLE)
+    passage_ids, passage_mask = pad_ids(list(windows.values()), cpu, _PASSAGE_MULTIPLE)
     batch: dict[str, Tensor | None] = {
         "question_ids": question_ids,
         "question_mask": question_mask,
         "passage_ids": passage_ids,
         "passage_mask": passage_mask,
+        "passage_index": torch.tensor([rows[feature.window] for feature in features]),
         "start_positions": torch.tensor([feature.start for feature in features]),
         "end_positions": torch.tensor([feature.end for feature in features]),
     }

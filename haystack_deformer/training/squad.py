@@ -26,6 +26,7 @@ class SquadExample:
     :param context: the passage.
     :param answers: acceptable answers and the character in `context` at which each begins; none: unanswerable.
     :param gold: texts of all acceptable answers, also of those that do not stand where they are said to.
+    :param labelled: False where nobody has said whether there is an answer: a teacher says it.
     """
 
     id: str
@@ -33,6 +34,7 @@ class SquadExample:
     context: str
     answers: tuple[tuple[str, int], ...]
     gold: tuple[str, ...] = ()
+    labelled: bool = True
 
 
 @dataclass
@@ -68,6 +70,7 @@ def load_squad(
     paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     *,
     keep_misplaced: bool = False,
+    labelled: bool = True,
 ) -> tuple[list[SquadExample], SquadReport]:
     """
     Read files in SQuAD format, plain or gzip.
@@ -75,13 +78,15 @@ def load_squad(
     :param paths: one file or several.
     :param keep_misplaced: whether to keep questions none of whose answers stands at its `answer_start`: nothing can be
         learnt from them, but they count in an evaluation, which compares texts alone.
+    :param labelled: whether the questions have answers to be learnt or compared with. Where not, answers in the files
+        are not read.
     :return: the questions, and a report of what was dropped, which is logged as well.
     :raises FileNotFoundError: for a file that is not there.
     :raises ValueError: for a file that is not JSON, is truncated or lacks a field; names the file and the place.
     """
     paths = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
     report = SquadReport()
-    examples = [example for path in paths for example in _read(Path(path), report, keep_misplaced=keep_misplaced)]
+    examples = [example for path in paths for example in _read(Path(path), report, keep_misplaced, labelled)]
     if not examples:
         msg = f"No question can be used in {', '.join(map(str, paths)) or 'no file'}: {report}."
         raise ValueError(msg)
@@ -95,8 +100,8 @@ def split_held_out(examples: Iterable[SquadExample], share: float) -> tuple[list
     Divide questions by their passages, so that no passage is on both sides.
 
     :param examples: the questions.
-    :param share: of the passages to hold out, 0 to 1. Which ones depends on their texts alone: the same passage falls on
-        the same side in every file and every run, and a larger share holds out those of a smaller one as well.
+    :param share: of the passages to hold out, 0 to 1. Which ones depends on their texts alone: the same passage falls
+        on the same side in every file and every run, and a larger share holds out those of a smaller one as well.
     :return: the questions to train on and those held out.
     """
     sides: tuple[list[SquadExample], list[SquadExample]] = ([], [])
@@ -106,10 +111,10 @@ def split_held_out(examples: Iterable[SquadExample], share: float) -> tuple[list
     return sides
 
 
-def _read(path: Path, report: SquadReport, *, keep_misplaced: bool) -> Iterator[SquadExample]:
-    for number, question, context in _questions(path, _load_json(path)):
+def _read(path: Path, report: SquadReport, keep_misplaced: bool, labelled: bool) -> Iterator[SquadExample]:
+    for number, question, context in _questions(path, _load_json(path), labelled):
         text = question["question"]
-        answers = [] if question.get("is_impossible") else question["answers"]
+        answers = [] if not labelled or question.get("is_impossible") else question["answers"]
         name = str(question.get("id", f"{path.name}:{number}"))
         if not text.strip() or not context.strip():
             report.blank.append(name)
@@ -119,9 +124,9 @@ def _read(path: Path, report: SquadReport, *, keep_misplaced: bool) -> Iterator[
             report.misplaced.append(name)
             continue
         report.questions += 1
-        report.unanswerable += not answers
+        report.unanswerable += labelled and not answers
         report.misplaced_answers += len(answers) - len(placed)
-        yield SquadExample(name, text, context, placed, tuple(answer["text"] for answer in answers))
+        yield SquadExample(name, text, context, placed, tuple(answer["text"] for answer in answers), labelled)
 
 
 def _load_json(path: Path) -> dict[str, Any]:
@@ -142,7 +147,7 @@ def _load_json(path: Path) -> dict[str, Any]:
     return squad
 
 
-def _questions(path: Path, squad: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any], str]]:
+def _questions(path: Path, squad: dict[str, Any], labelled: bool) -> Iterator[tuple[int, dict[str, Any], str]]:
     number = 0
     for i, article in enumerate(squad["data"]):
         for j, paragraph in enumerate(_field(article, "paragraphs", list, f"{path}: data[{i}]")):
@@ -152,7 +157,8 @@ def _questions(path: Path, squad: dict[str, Any]) -> Iterator[tuple[int, dict[st
                 place_of_question = f"{place}.qas[{k}]"
                 _field(question, "question", str, place_of_question)
                 # without them, as in a test set, every question would train as unanswerable
-                answers = [] if question.get("is_impossible") else _field(question, "answers", list, place_of_question)
+                unread = not labelled or question.get("is_impossible")
+                answers = [] if unread else _field(question, "answers", list, place_of_question)
                 for m, answer in enumerate(answers):
                     _field(answer, "text", str, f"{place_of_question}.answers[{m}]")
                     _field(answer, "answer_start", int, f"{place_of_question}.answers[{m}]")

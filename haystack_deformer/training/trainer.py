@@ -1,159 +1,127 @@
-"""Plain fine-tuning of a decomposed model with transformers' Trainer."""
+"""transformers' Trainer with our batches, our losses, and an end to a run whose loss is lost."""
 
 from __future__ import annotations
 
-import logging
-import os
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
+import time
+from collections import defaultdict
 from typing import Any
 
+import psutil
 import torch
+from torch import Tensor
 from torch.utils.data import Sampler
-from transformers import PreTrainedTokenizerFast, Trainer, TrainingArguments, set_seed
-from transformers.trainer_pt_utils import LengthGroupedSampler
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from haystack_deformer.modeling import DeFormerForQuestionAnswering
-from haystack_deformer.passages import PassageTokenizer, load_tokenizer
+from haystack_deformer.modeling import DeFormerForQuestionAnswering, SpanLogits
 from haystack_deformer.training.config import TrainingConfig
-from haystack_deformer.training.features import SquadFeatures, collate
-from haystack_deformer.training.squad import load_squad, split_held_out
-
-logger = logging.getLogger(__name__)
-
-
-class _EpochSampler(LengthGroupedSampler):
-    """Batches of like length in an order of the seed and the epoch alone, so that a resumed run goes on with it."""
-
-    def __init__(self, batch_size: int, lengths: list[int], seed: int) -> None:
-        super().__init__(batch_size, lengths=lengths, generator=torch.Generator())
-        self.seed = seed
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def __iter__(self) -> Iterator[int]:
-        self.generator.manual_seed(self.seed)
-        # transformers draws one permutation for an epoch; when it resumes, it draws none for those that went by
-        for _ in range(self.epoch):
-            torch.randperm(len(self.lengths), generator=self.generator)
-        return super().__iter__()
+from haystack_deformer.training.distillation import kd_loss, lrs_loss
+from haystack_deformer.training.sampling import SharedWindowSampler
 
 
 class DeFormerTrainer(Trainer):
-    """transformers' Trainer, with batches of like length: padding is most of the cost of a mixed batch."""
+    """
+    Trains a decomposed model, with or without a teacher.
+
+    :param config: the weights of the losses, and how batches are put together.
+    :param teacher: to learn from; it is frozen and run without dropout.
+    :param kwargs: of transformers' Trainer.
+    """
+
+    def __init__(
+        self, *, config: TrainingConfig, teacher: DeFormerForQuestionAnswering | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.config = config
+        self.teacher = (
+            None if teacher is None else teacher.requires_grad_(requires_grad=False).to(self.args.device).eval()
+        )
+        self.add_callback(_StopAtLostGradients())
+        self._sums: defaultdict[str, float] = defaultdict(float)
+        self._logged_step: int | None = None
+        self._logged_at = 0.0
 
     def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Sampler[int]:  # noqa: ARG002  # differs by version
-        return _EpochSampler(self.args.train_batch_size, self.train_dataset.lengths, self.args.seed)
+        # at the cut 0 there is nothing to share, and a batch of many passages teaches more
+        shared = self.config.questions_per_window if self.config.lower_layers else 1
+        return SharedWindowSampler(self.train_dataset.features, self.args.train_batch_size, shared, self.args.seed)
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Tensor],
+        return_outputs: bool = False,
+        **kwargs: Any,  # noqa: ARG002  # num_items_in_batch, which differs by version
+    ) -> Any:
+        """
+        `ce_weight * L_ce + kd_weight * L_kd + lrs_weight * L_lrs`; without a teacher, L_ce alone.
+
+        :param model: the student, as the Trainer wraps it.
+        :param inputs: from `collate`.
+        :param return_outputs: whether to return the student's output beside the loss.
+        :raises FloatingPointError: where the loss is no longer finite; names the step.
+        """
+        if self._logged_step is None:
+            # not in __init__: a resumed run counts from where it goes on
+            self._logged_step, self._logged_at = self.state.global_step, time.perf_counter()
+        compares_states = self.teacher is not None and self.config.lrs_weight > 0
+        output: SpanLogits = model(**inputs, output_hidden_states=compares_states)
+        loss = torch.as_tensor(output.loss)
+        if self.teacher is not None:
+            asked = {name: value for name, value in inputs.items() if not name.endswith("_positions")}
+            with torch.no_grad():
+                taught = self.teacher(**asked, output_hidden_states=compares_states)
+            parts = {"ce": loss, "kd": kd_loss(output, taught, self.config.temperature)}
+            if compares_states:
+                parts["lrs"] = lrs_loss(output, taught)
+            loss = torch.stack([getattr(self.config, f"{name}_weight") * part for name, part in parts.items()]).sum()
+            for name, part in parts.items():
+                self._sums[f"{name}_loss"] += float(part.detach())
+        if not torch.isfinite(loss):
+            raise FloatingPointError(_lost(f"the loss is {float(loss)}", self.state.global_step))
+        return (loss, output) if return_outputs else loss
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """
+        Add to what is logged: each part of the loss, seconds a step, and memory.
+
+        :param logs: of the Trainer.
+        """
+        steps = self.state.global_step - (self._logged_step or 0)
+        if "loss" in logs and steps > 0:
+            now = time.perf_counter()
+            logs |= {name: round(total / steps, 4) for name, total in self._sums.items()}
+            logs["seconds_per_step"] = round((now - self._logged_at) / steps, 3)
+            logs["memory_mb"] = _memory_mb()
+            self._sums.clear()
+            self._logged_step, self._logged_at = self.state.global_step, now
+        super().log(logs, *args, **kwargs)
 
 
-def train(
-    config: TrainingConfig,
-    output: str | os.PathLike[str],
-    *,
-    checkpoints: str | os.PathLike[str] | None = None,
-    save_steps: int = 500,
-    resume: bool = True,
-    dtype: torch.dtype | None = None,
-    progress_bar: bool = True,
-) -> DeFormerForQuestionAnswering:
-    """
-    Fine-tune a model at a cut and save it.
+class _StopAtLostGradients(TrainerCallback):
+    """Before they reach the weights, and with them the next checkpoint."""
 
-    An interrupted run goes on from its last checkpoint when it is started again with the same settings.
+    def on_pre_optimizer_step(
+        self,
+        args: TrainingArguments,  # noqa: ARG002
+        state: TrainerState,
+        control: TrainerControl,  # noqa: ARG002
+        model: torch.nn.Module,
+        **kwargs: Any,  # noqa: ARG002
+    ) -> None:
+        gradients = (parameter.grad for parameter in model.parameters() if parameter.grad is not None)
+        if not all(torch.isfinite(gradient).all() for gradient in gradients):
+            raise FloatingPointError(_lost("a gradient is not finite", state.global_step))
 
-    :param config: the settings.
-    :param output: folder for the trained model.
-    :param checkpoints: folder for checkpoints; None: `checkpoints` in `output`.
-    :param save_steps: steps between two checkpoints; the last two are kept.
-    :param resume: whether to go on from checkpoints that are there; otherwise they are removed.
-    :param dtype: of the written weights; None: fp32.
-    :param progress_bar: whether to show one.
-    :return: the trained model, in evaluation mode.
-    :raises ValueError: for data that cannot be used, or checkpoints of a run with other settings.
-    """
-    folder = Path(checkpoints) if checkpoints is not None else Path(output) / "checkpoints"
-    if resume and _last_checkpoint(folder) is not None:
-        config.check_resumable(folder)
-    elif not resume:
-        # the checkpoints alone: the folder may be one that the user keeps other things in
-        for checkpoint in folder.glob("checkpoint-*"):
-            shutil.rmtree(checkpoint)
-    last = _last_checkpoint(folder)
 
-    set_seed(config.seed)
-    model, tokenizer = _load(config)
-    examples, _ = split_held_out(load_squad(config.train)[0], config.held_out)
-    passages = PassageTokenizer(tokenizer, model.deformer_config, model.backbone)
-    dataset = SquadFeatures(examples, passages, progress_bar=progress_bar)
-    for why, ids in (
-        ("whose answer is longer than a window's overlap and stands whole in none", dataset.unreachable),
-        ("that have no token", dataset.unreadable),
-    ):
-        if ids:
-            logger.warning("%d questions of %d %s are left out (%s).", len(ids), len(examples), why, ", ".join(ids[:3]))
-    config.save(folder)
-    trainer = DeFormerTrainer(
-        model=model.train(),
-        args=_arguments(config, folder, save_steps, progress_bar=progress_bar),
-        train_dataset=dataset,
-        data_collator=collate,
+def _lost(what: str, step: int) -> str:
+    return (
+        f"Stopped at step {step + 1}: {what}. The checkpoints that were written before it are good and stay. "
+        "Start again with a lower learning rate, or without bf16."
     )
-    if last is not None:
-        logger.info("Going on from %s.", last)
-    try:
-        trainer.train(resume_from_checkpoint=last)
-    finally:
-        # transformers leaves it set, and the next run of this process would be in bfloat16 unasked
-        os.environ.pop("ACCELERATE_MIXED_PRECISION", None)
-    model.eval()
-    if trainer.is_world_process_zero():
-        model.save_pretrained(output, tokenizer, dtype=dtype)
-    return model
 
 
-def _last_checkpoint(folder: Path) -> str | None:
-    """The last that was written to its end: the trainer's state comes last, and a kill may have come before it."""
-    checkpoints = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json")]
-    return str(max(checkpoints, key=lambda path: int(path.name.rpartition("-")[2]))) if checkpoints else None
-
-
-def _load(config: TrainingConfig) -> tuple[DeFormerForQuestionAnswering, PreTrainedTokenizerFast]:
-    model = DeFormerForQuestionAnswering.from_pretrained(
-        config.model,
-        config.lower_layers,
-        max_seq_len=config.max_seq_len,
-        doc_stride=config.doc_stride,
-        max_question_length=config.max_question_length,
-        **({} if config.attention_dropout is None else {"attention_dropout": config.attention_dropout}),
-    )
-    return model, load_tokenizer(config.model)
-
-
-def _arguments(config: TrainingConfig, folder: Path, save_steps: int, *, progress_bar: bool) -> TrainingArguments:
-    return TrainingArguments(
-        output_dir=str(folder),
-        per_device_train_batch_size=config.batch_size,
-        learning_rate=config.learning_rate,
-        num_train_epochs=config.num_train_epochs,
-        max_steps=config.max_steps,
-        warmup_ratio=config.warmup_ratio,
-        weight_decay=config.weight_decay,
-        max_grad_norm=config.max_grad_norm,
-        seed=config.seed,
-        bf16=config.bf16,
-        # one pass over the weights in place of five; on a CPU since torch 2.4
-        optim="adamw_torch_fused" if torch.__version__ >= (2, 4) else "adamw_torch",
-        save_steps=save_steps,
-        save_total_limit=2,
-        logging_steps=50,
-        report_to=[],
-        # features are our own, not columns that the model's signature could be matched with
-        remove_unused_columns=False,
-        disable_tqdm=not progress_bar,
-        use_cpu=not torch.cuda.is_available(),
-        ddp_backend=None if torch.cuda.is_available() else "gloo",
-        dataloader_pin_memory=torch.cuda.is_available(),
-    )
+def _memory_mb() -> int:
+    """The most that a GPU held, or what the process holds now."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() >> 20
+    return psutil.Process().memory_info().rss >> 20

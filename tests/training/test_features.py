@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import BertTokenizerFast
 
-from haystack_deformer.modeling import DeFormerConfig
+from haystack_deformer.modeling import IGNORE_INDEX, DeFormerConfig
 from haystack_deformer.modeling.backbones import BertBackbone
 from haystack_deformer.passages import PassageTokenizer
 from haystack_deformer.training.features import SquadFeature, SquadFeatures, collate, token_span
@@ -170,10 +170,18 @@ class TestSquadFeatures:
         assert features[0].passage_ids is features[4].passage_ids
         assert features[0].question_ids != features[4].question_ids
 
-    def test_lengths(self, passages: PassageTokenizer) -> None:
-        features = features_of(passages, TEXT, "paris")
-        # [CLS] which [SEP], then eight words and their [SEP]; seven words are left for the last window
-        assert features.lengths == [3 + 9, 3 + 9, 3 + 9, 3 + len(WORDS) - 12 + 1]
+        assert [feature.window for feature in features.features] == [0, 1, 2, 3] * 3
+
+    def test_windows_of_other_passages_have_other_numbers(self, passages: PassageTokenizer) -> None:
+        examples = [SquadExample("1", "which", TEXT, ()), SquadExample("2", "which", "paris", ())]
+        examples.append(SquadExample("3", "who", TEXT, ()))
+        features = SquadFeatures(examples, passages, progress_bar=False)
+        assert [feature.window for feature in features.features] == [0, 1, 2, 3, 4, 0, 1, 2, 3]
+
+    def test_a_question_without_a_label_has_no_target(self, passages: PassageTokenizer) -> None:
+        features = SquadFeatures([SquadExample("1", "which", TEXT, (), labelled=False)], passages, progress_bar=False)
+        assert {(feature.start, feature.end) for feature in features.features} == {(IGNORE_INDEX, IGNORE_INDEX)}
+        assert len(features) == 4
 
 
 def test_collate_is_what_the_model_takes(passages: PassageTokenizer) -> None:
@@ -185,6 +193,7 @@ def test_collate_is_what_the_model_takes(passages: PassageTokenizer) -> None:
         "question_mask": (2, 16),
         "passage_ids": (2, 32),
         "passage_mask": (2, 32),
+        "passage_index": (2,),
         "start_positions": (2,),
         "end_positions": (2,),
     }
@@ -195,8 +204,21 @@ def test_collate_is_what_the_model_takes(passages: PassageTokenizer) -> None:
 
 
 def test_collate_leaves_out_masks_that_hide_nothing() -> None:
-    feature = SquadFeature(list(range(16)), list(range(32)), 1, 2)
-    assert set(collate([feature, feature])) == {"question_ids", "passage_ids", "start_positions", "end_positions"}
+    feature = SquadFeature(list(range(16)), 0, list(range(32)), 1, 2)
+    assert set(collate([feature])) == {
+        *("question_ids", "passage_ids", "passage_index", "start_positions", "end_positions")
+    }
+
+
+def test_collate_takes_each_window_once() -> None:
+    windows = [[7] * 32, [8] * 32]
+    features = [
+        SquadFeature([question] * 16, window, windows[window], 1, 2) for question, window in enumerate([1, 0, 1])
+    ]
+    batch = collate(features)
+    assert batch["passage_ids"].tolist() == [windows[1], windows[0]]
+    assert batch["passage_index"].tolist() == [0, 1, 0]
+    assert batch["question_ids"][:, 0].tolist() == [0, 1, 2]
 
 
 def test_a_question_without_a_token_is_left_out(passages: PassageTokenizer) -> None:

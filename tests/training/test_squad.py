@@ -6,11 +6,11 @@ import gzip
 import json
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from haystack_deformer.training.squad import SquadExample, load_squad
+from haystack_deformer.training.squad import SquadExample, load_squad, split_held_out
 
 CONTEXT = "Paris is the capital of France. Berlin is a city."
 
@@ -226,3 +226,37 @@ def test_single_misplaced_answers_are_counted(tmp_path: Path) -> None:
     examples, report = load_squad(tmp_path / "squad.json", keep_misplaced=True)
     assert [example.gold for example in examples] == [("Paris", "Berlin"), ("Berlin",)]
     assert (report.questions, report.unanswerable, report.misplaced_answers, report.misplaced) == (2, 0, 2, [])
+
+
+class TestSplitHeldOut:
+    examples: ClassVar[list[SquadExample]] = [
+        SquadExample(f"{number}-{question}", "which", f"passage {number}", ())
+        for number in range(1000)
+        for question in range(2)
+    ]
+
+    def test_by_passage_and_whole(self) -> None:
+        train, held_out = split_held_out(self.examples, 0.2)
+        assert {example.id for example in [*train, *held_out]} == {example.id for example in self.examples}
+        assert {example.context for example in train}.isdisjoint(example.context for example in held_out)
+        assert 0.16 < len(held_out) / len(self.examples) < 0.24
+
+    def test_a_passage_is_always_on_the_same_side(self) -> None:
+        _, held_out = split_held_out(self.examples, 0.2)
+        assert split_held_out(self.examples[::-7], 0.2)[1] == [x for x in self.examples[::-7] if x in held_out]
+        assert {x.id for x in split_held_out(self.examples, 0.1)[1]} < {x.id for x in held_out}
+
+    def test_none_and_all(self) -> None:
+        assert split_held_out(self.examples, 0) == (self.examples, [])
+        assert split_held_out(self.examples, 1) == ([], self.examples)
+
+
+def test_questions_without_labels_need_no_answers(tmp_path: Path) -> None:
+    qas = [{"id": "1", "question": "which"}, {"id": "2", "question": "who", "answers": [{"text": 7}]}]
+    path = tmp_path / "unlabelled.json"
+    path.write_text(json.dumps({"data": [{"paragraphs": [{"context": "a river", "qas": qas}]}]}))
+    examples, report = load_squad(path, labelled=False)
+    assert [(x.id, x.answers, x.labelled) for x in examples] == [("1", (), False), ("2", (), False)]
+    assert (report.questions, report.unanswerable) == (2, 0)
+    with pytest.raises(ValueError, match="'answers'"):
+        load_squad(path)

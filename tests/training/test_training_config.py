@@ -48,3 +48,22 @@ def test_every_setting_counts(tmp_path: Path) -> None:
     CONFIG.save(tmp_path)
     written = (tmp_path / "training_config.json").read_text(encoding="utf-8")
     assert all(f'"{name}"' in written for name in CONFIG.__dataclass_fields__)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"ce_weight": -0.1}, "ce_weight must be 0 or more, got -0.1"),
+        ({"kd_weight": float("nan")}, "kd_weight must be 0 or more, got nan"),
+        ({"lrs_weight": float("inf")}, "lrs_weight must be 0 or more, got inf"),
+        ({"ce_weight": 0, "kd_weight": 0, "lrs_weight": 0.0}, "are all 0: nothing would be learnt"),
+        ({"temperature": 0.0}, "temperature must be positive, got 0.0"),
+        ({"held_out": 1.0}, r"held_out is a share .* got 1\.0"),
+        ({"questions_per_window": 0}, "questions_per_window must be at least 1, got 0"),
+        ({"freeze_lower": True, "lower_layers": 0}, "give a cut of 1 or more"),
+        ({"unlabelled": ("c.json",)}, "only be learnt from a teacher"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(CONFIG, **values)

@@ -15,11 +15,13 @@ from transformers import TrainerCallback
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.passages import PassageTokenizer, load_tokenizer
-from haystack_deformer.training import trainer as trainer_module
+from haystack_deformer.training import run as run_module
 from haystack_deformer.training.config import TrainingConfig
+from haystack_deformer.training.distillation import kd_loss
 from haystack_deformer.training.features import SquadFeatures, collate
-from haystack_deformer.training.squad import SquadExample, load_squad
-from haystack_deformer.training.trainer import DeFormerTrainer, _last_checkpoint, train
+from haystack_deformer.training.run import _last_checkpoint, train
+from haystack_deformer.training.squad import load_squad
+from haystack_deformer.training.trainer import DeFormerTrainer
 
 CITIES = {"paris": "france", "berlin": "germany", "python": "reader", "river": "city"}
 
@@ -106,7 +108,7 @@ def interrupt(monkeypatch: pytest.MonkeyPatch) -> Any:
                 if step is not None:
                     self.add_callback(StopAt(step))
 
-        monkeypatch.setattr(trainer_module, "DeFormerTrainer", Interrupted)
+        monkeypatch.setattr(run_module, "DeFormerTrainer", Interrupted)
 
     return set_step
 
@@ -257,37 +259,93 @@ class TestBadInput:
         assert "whole-text" in caplog.text
 
 
-def test_batches_hold_like_lengths(config: TrainingConfig, tmp_path: Path) -> None:
-    model = DeFormerForQuestionAnswering.from_pretrained(
-        config.model, 2, max_seq_len=62, doc_stride=20, max_question_length=20
-    )
-    passages = PassageTokenizer(load_tokenizer(config.model), model.deformer_config, model.backbone)
-    # 7 and 33 have no common divisor: every length once, in no order
-    examples = [SquadExample(str(number), "which", "city " * (1 + number * 7 % 33), ()) for number in range(33)]
-    features = SquadFeatures(examples, passages, progress_bar=False)
-    trainer = DeFormerTrainer(
-        model=model,
-        args=trainer_module._arguments(config, tmp_path, 500, progress_bar=False),
-        train_dataset=features,
-        data_collator=collate,
-    )
-    sampler = trainer._get_train_sampler()
+class TestWithATeacher:
+    @pytest.fixture(scope="class")
+    def teacher(self, config: TrainingConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        folder = tmp_path_factory.mktemp("teacher")
+        train(replace(config, lower_layers=0, seed=7), folder, progress_bar=False)
+        return folder
 
-    def order(epoch: int) -> list[int]:
-        sampler.set_epoch(epoch)
-        return list(sampler)
+    def test_distils_and_keeps_the_settings_beside_the_weights(
+        self, config: TrainingConfig, teacher: Path, uninterrupted: Path, tmp_path: Path
+    ) -> None:
+        settings = replace(config, teacher=str(teacher))
+        train(settings, tmp_path, progress_bar=False)
+        plain = weights(uninterrupted)
+        assert any(not torch.equal(tensor, plain[name]) for name, tensor in weights(tmp_path).items())
+        assert json.loads((tmp_path / "training_config.json").read_text())["kd_weight"] == 1.1
 
-    def padding(indices: list[int]) -> int:
-        lengths = [features.lengths[index] for index in indices]
-        return sum(abs(one - other) for one, other in zip(lengths[::2], lengths[1::2], strict=False))
+    def test_says_what_each_loss_a_step_and_memory_are(
+        self, config: TrainingConfig, teacher: Path, tmp_path: Path
+    ) -> None:
+        train(replace(config, teacher=str(teacher), max_steps=50), tmp_path, progress_bar=False)
+        state = json.loads(next((tmp_path / "checkpoints").glob("*/trainer_state.json")).read_text())
+        logged = state["log_history"][0]
+        parts = (0.7 * logged["ce_loss"], 1.1 * logged["kd_loss"], 0.5 * logged["lrs_loss"])
+        assert min(parts) > 0
+        assert logged["loss"] == pytest.approx(sum(parts), rel=1e-2)
+        assert logged["seconds_per_step"] > 0
+        assert logged["memory_mb"] > 100
 
-    epochs = [order(epoch) for epoch in range(3)]
-    for indices in epochs:
-        assert sorted(indices) == list(range(len(features)))
-        assert padding(indices) < padding(list(range(len(features)))) / 2
-    assert len({tuple(indices) for indices in epochs}) == 3
-    # and an epoch's order does not depend on what was asked for before
-    assert order(1) == epochs[1]
+    def test_from_its_teacher_alone_a_student_comes_near_it(
+        self, config: TrainingConfig, teacher: Path, tmp_path: Path
+    ) -> None:
+        """No label is seen: what the student learns, it has from the teacher."""
+        settings = replace(
+            config, teacher=str(teacher), ce_weight=0.0, learning_rate=3e-3, max_steps=80, batch_size=9, unlabelled=()
+        )
+        student = train(settings, tmp_path, progress_bar=False)
+        passages = PassageTokenizer(load_tokenizer(teacher), student.deformer_config, student.backbone)
+        batch = collate(SquadFeatures(load_squad(config.train)[0], passages, progress_bar=False).features)
+        taught = DeFormerForQuestionAnswering.from_pretrained(teacher)
+        before = DeFormerForQuestionAnswering.from_pretrained(config.model, config.lower_layers)
+        with torch.inference_mode():
+            far, near = (float(kd_loss(model(**batch), taught(**batch), 2.0)) for model in (before, student.eval()))
+        assert near < far / 3
+
+    def test_frozen_lower_layers_keep_the_index_valid(
+        self, config: TrainingConfig, teacher: Path, tmp_path: Path
+    ) -> None:
+        before = DeFormerForQuestionAnswering.from_pretrained(config.model, config.lower_layers)
+        model = train(replace(config, teacher=str(teacher), freeze_lower=True), tmp_path, progress_bar=False)
+        saved = DeFormerForQuestionAnswering.from_pretrained(tmp_path)
+        assert saved.lower_fingerprint == before.lower_fingerprint
+        assert not torch.equal(saved.backbone.head.weight, before.backbone.head.weight)
+        assert model.lower_fingerprint == before.lower_fingerprint
+
+    def test_a_cut_teacher_is_refused(self, config: TrainingConfig, uninterrupted: Path, tmp_path: Path) -> None:
+        with pytest.raises(ValueError, match=r"teacher is cut at lower_layers=2.*--lower-layers 0"):
+            train(replace(config, teacher=str(uninterrupted)), tmp_path / "output", progress_bar=False)
+        assert not (tmp_path / "output").exists()
+
+    def test_unlabelled_questions_take_part(
+        self, config: TrainingConfig, teacher: Path, data: Path, tmp_path: Path
+    ) -> None:
+        content = json.loads(data.read_text())
+        for article in content["data"]:
+            for paragraph in article["paragraphs"]:
+                for question in paragraph["qas"]:
+                    del question["answers"]
+        (tmp_path / "unlabelled.json").write_text(json.dumps(content))
+        settings = replace(config, teacher=str(teacher), unlabelled=(str(tmp_path / "unlabelled.json"),))
+        train(settings, tmp_path / "both", progress_bar=False)
+        train(replace(settings, unlabelled=()), tmp_path / "labelled", progress_bar=False)
+        labelled = weights(tmp_path / "labelled")
+        assert any(not torch.equal(tensor, labelled[name]) for name, tensor in weights(tmp_path / "both").items())
+
+
+class TestLostLoss:
+    def test_stops_before_the_weights_are_lost(self, config: TrainingConfig, tmp_path: Path) -> None:
+        with pytest.raises(FloatingPointError, match=r"step \d+: .*lower learning rate"):
+            train(replace(config, learning_rate=1e30, warmup_ratio=0.0), tmp_path, save_steps=1, progress_bar=False)
+        assert not (tmp_path / "model.safetensors").exists()
+        for checkpoint in (tmp_path / "checkpoints").glob("checkpoint-*/model.safetensors"):
+            assert all(torch.isfinite(tensor).all() for tensor in load_file(checkpoint).values())
+
+
+def test_held_out_passages_take_no_part(config: TrainingConfig, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"is left to train on \(held_out=0\.999"):
+        train(replace(config, held_out=0.9999999999), tmp_path, progress_bar=False)
 
 
 def test_a_checkpoint_cut_off_by_a_kill_is_passed_over(tmp_path: Path) -> None:

@@ -1,0 +1,173 @@
+"""A training run from settings to a saved model, which goes on where it was stopped."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from pathlib import Path
+
+import torch
+from packaging.version import Version
+from transformers import TrainingArguments, set_seed
+
+from haystack_deformer.modeling import DeFormerForQuestionAnswering
+from haystack_deformer.passages import PassageTokenizer, load_tokenizer
+from haystack_deformer.training.config import TrainingConfig
+from haystack_deformer.training.distillation import check_teacher
+from haystack_deformer.training.features import SquadFeatures, collate
+from haystack_deformer.training.squad import SquadExample, load_squad, split_held_out
+from haystack_deformer.training.trainer import DeFormerTrainer
+
+logger = logging.getLogger(__name__)
+
+
+def train(
+    config: TrainingConfig,
+    output: str | os.PathLike[str],
+    *,
+    checkpoints: str | os.PathLike[str] | None = None,
+    save_steps: int = 500,
+    resume: bool = True,
+    dtype: torch.dtype | None = None,
+    progress_bar: bool = True,
+) -> DeFormerForQuestionAnswering:
+    """
+    Train a model at a cut, with a teacher where the settings name one, and save it with the settings beside it.
+
+    An interrupted run goes on from its last checkpoint when it is started again with the same settings.
+
+    :param config: the settings.
+    :param output: folder for the trained model.
+    :param checkpoints: folder for checkpoints; None: `checkpoints` in `output`.
+    :param save_steps: steps between two checkpoints; the last two are kept.
+    :param resume: whether to go on from checkpoints that are there; otherwise they are removed.
+    :param dtype: of the written weights; None: fp32.
+    :param progress_bar: whether to show one.
+    :return: the trained model, in evaluation mode.
+    :raises ValueError: for data that cannot be used, a teacher that does not fit the student, or checkpoints of a run
+        with other settings.
+    :raises FloatingPointError: where the loss or a gradient is no longer finite; names the step.
+    """
+    folder = Path(checkpoints) if checkpoints is not None else Path(output) / "checkpoints"
+    if resume and _last_checkpoint(folder) is not None:
+        config.check_resumable(folder)
+    elif not resume:
+        # the checkpoints alone: the folder may be one that the user keeps other things in
+        for checkpoint in folder.glob("checkpoint-*"):
+            shutil.rmtree(checkpoint)
+    last = _last_checkpoint(folder)
+
+    set_seed(config.seed)
+    model, passages = _load_student(config)
+    teacher = None if config.teacher is None else _load_teacher(config.teacher, model, passages)
+    dataset = _features(config, passages, progress_bar=progress_bar)
+    config.save(folder)
+    trainer = DeFormerTrainer(
+        config=config,
+        teacher=teacher,
+        model=model.train(),
+        args=training_arguments(config, folder, save_steps, progress_bar=progress_bar),
+        train_dataset=dataset,
+        data_collator=collate,
+    )
+    if last is not None:
+        logger.info("Going on from %s.", last)
+    try:
+        trainer.train(resume_from_checkpoint=last)
+    finally:
+        # transformers leaves it set, and the next run of this process would be in bfloat16 unasked
+        os.environ.pop("ACCELERATE_MIXED_PRECISION", None)
+    model.eval()
+    if trainer.is_world_process_zero():
+        model.save_pretrained(output, passages.tokenizer, dtype=dtype)
+        config.save(output)
+    return model
+
+
+def _last_checkpoint(folder: Path) -> str | None:
+    """The last that was written to its end: the trainer's state comes last, and a kill may have come before it."""
+    checkpoints = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json")]
+    return str(max(checkpoints, key=lambda path: int(path.name.rpartition("-")[2]))) if checkpoints else None
+
+
+def _load_student(config: TrainingConfig) -> tuple[DeFormerForQuestionAnswering, PassageTokenizer]:
+    model = DeFormerForQuestionAnswering.from_pretrained(
+        config.model,
+        config.lower_layers,
+        attention_dropout=config.attention_dropout,
+        max_seq_len=config.max_seq_len,
+        doc_stride=config.doc_stride,
+        max_question_length=config.max_question_length,
+    )
+    if config.freeze_lower:
+        model.freeze_lower()
+    return model, PassageTokenizer(load_tokenizer(config.model), model.deformer_config, model.backbone)
+
+
+def _load_teacher(
+    folder: str, student: DeFormerForQuestionAnswering, passages: PassageTokenizer
+) -> DeFormerForQuestionAnswering:
+    # no cut is given: whether the folder records the cut 0 is what tells a teacher
+    teacher = DeFormerForQuestionAnswering.from_pretrained(folder)
+    teacher_passages = PassageTokenizer(load_tokenizer(folder), teacher.deformer_config, teacher.backbone)
+    check_teacher(teacher, teacher_passages, student, passages)
+    return teacher
+
+
+def _features(config: TrainingConfig, passages: PassageTokenizer, *, progress_bar: bool) -> SquadFeatures:
+    examples: list[SquadExample] = load_squad(config.train)[0]
+    if config.unlabelled:
+        examples += load_squad(config.unlabelled, labelled=False)[0]
+    examples, held_out = split_held_out(examples, config.held_out)
+    if held_out:
+        logger.info("%d questions on held-out passages take no part.", len(held_out))
+    dataset = SquadFeatures(examples, passages, progress_bar=progress_bar)
+    for why, ids in (
+        ("whose answer is longer than a window's overlap and stands whole in none", dataset.unreachable),
+        ("that have no token", dataset.unreadable),
+    ):
+        if ids:
+            logger.warning("%d questions of %d %s are left out (%s).", len(ids), len(examples), why, ", ".join(ids[:3]))
+    if not len(dataset):
+        msg = f"No question of {', '.join(config.train)} is left to train on (held_out={config.held_out})."
+        raise ValueError(msg)
+    return dataset
+
+
+def training_arguments(
+    config: TrainingConfig, folder: Path, save_steps: int, *, progress_bar: bool
+) -> TrainingArguments:
+    """
+    The settings as transformers' Trainer knows them.
+
+    :param config: the settings.
+    :param folder: of the checkpoints.
+    :param save_steps: steps between two of them.
+    :param progress_bar: whether to show one.
+    """
+    return TrainingArguments(
+        output_dir=str(folder),
+        per_device_train_batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        num_train_epochs=config.num_train_epochs,
+        max_steps=config.max_steps,
+        warmup_ratio=config.warmup_ratio,
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.max_grad_norm,
+        seed=config.seed,
+        bf16=config.bf16,
+        # one pass over the weights in place of five; on a CPU since torch 2.4
+        optim="adamw_torch_fused" if Version(torch.__version__) >= Version("2.4") else "adamw_torch",
+        save_steps=save_steps,
+        save_total_limit=2,
+        logging_steps=50,
+        report_to=[],
+        # features are our own, not columns that the model's signature could be matched with
+        remove_unused_columns=False,
+        disable_tqdm=not progress_bar,
+        use_cpu=not torch.cuda.is_available(),
+        # transformers takes a backend as a wish for several processes, and fails where there is one
+        ddp_backend="gloo" if "LOCAL_RANK" in os.environ and not torch.cuda.is_available() else None,
+        dataloader_pin_memory=torch.cuda.is_available(),
+    )
