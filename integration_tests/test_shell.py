@@ -85,3 +85,21 @@ def test_errors_are_a_line(tiny_bert: Path, tmp_path: Path) -> None:
     assert "No index in" in run("ask", "who", "--index", tmp_path / "none", code=2).stderr
     result = run("evaluate", "--model", tmp_path / "none", "--data", truncated, code=2)
     assert "No model at" in result.stderr
+
+
+def test_distil_and_compare(make_tiny_bert: Any, squad: Path, tmp_path: Path) -> None:
+    bert = make_tiny_bert(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    options = ["--learning-rate", "3e-3", "--batch-size", "2", "--max-steps", "40", "--held-out", "0", "--bf16"]
+    output = tmp_path / "student"
+    command = ["distil", "--model", bert, "--train", squad, "--lower-layers", "2", "--output", output]
+    result = run(*command, *options, "--eval-data", squad)
+    assert str(output / "README.md") in result.stdout
+    assert "k = 2" in (output / "README.md").read_text()
+    answers = tmp_path / "teacher.json"
+    run("evaluate", "--model", output / "teacher", "--data", squad, "--predictions", answers)
+    figures = json.loads(run("evaluate", "--model", output, "--data", squad, "--baseline", answers).stdout)
+    assert set(figures["against_baseline"]) == {"exact", "f1"}
+    assert (
+        "--held-out" in run(*command, *options, code=2).stderr
+        or "held_out=0.0" in run(*command, *options, code=2).stderr
+    )

@@ -114,6 +114,15 @@ class TrainingConfig:
         Path(folder).mkdir(parents=True, exist_ok=True)
         (Path(folder) / _FILE).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
+    def is_kept_in(self, folder: str | os.PathLike[str]) -> bool:
+        """
+        Whether a folder holds the finished model of these very settings.
+
+        :param folder: of a trained model, beside whose weights its settings are written last.
+        """
+        path = Path(folder) / _FILE
+        return path.is_file() and json.loads(path.read_text(encoding="utf-8")) == json.loads(json.dumps(asdict(self)))
+
     def check_resumable(self, folder: str | os.PathLike[str]) -> None:
         """
         Refuse to go on with a run that was begun with other settings.

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 
 from tqdm import tqdm
-from transformers.data.metrics.squad_metrics import squad_evaluate
+from transformers.data.metrics.squad_metrics import get_raw_scores, squad_evaluate
 
 from haystack_deformer.inference import PassageReader
 from haystack_deformer.passages import PassageEncoder
 from haystack_deformer.representations import Representations
+from haystack_deformer.training.bootstrap import Difference, paired_bootstrap
 from haystack_deformer.training.squad import SquadExample
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,8 @@ class Evaluation:
     :param total: questions.
     :param predictions: answers by question id; empty for "no answer".
     :param metrics: all that transformers' `squad_evaluate` says.
+    :param exact_scores: 100 or 0 by question id.
+    :param f1_scores: 0 to 100 by question id.
     """
 
     exact: float
@@ -37,6 +40,8 @@ class Evaluation:
     total: int
     predictions: dict[str, str]
     metrics: dict[str, float]
+    exact_scores: dict[str, float]
+    f1_scores: dict[str, float]
 
 
 def evaluate(
@@ -61,11 +66,40 @@ def evaluate(
     if no_answer is None:
         no_answer = any(not example.gold for example in examples)
     predictions = _predict(encoder, examples, codec, batch_size, no_answer=no_answer, progress_bar=progress_bar)
-    metrics = squad_evaluate(
-        [SimpleNamespace(qas_id=example.id, answers=[{"text": text} for text in example.gold]) for example in examples],
-        predictions,
-    )
-    return Evaluation(metrics["exact"], metrics["f1"], metrics["total"], predictions, dict(metrics))
+    return score(examples, predictions)
+
+
+def score(examples: Sequence[SquadExample], predictions: Mapping[str, str]) -> Evaluation:
+    """
+    Compare answers with the accepted ones by the official script's arithmetic.
+
+    :param examples: from `load_squad`.
+    :param predictions: answers by question id; empty for "no answer".
+    :raises ValueError: where a question has no prediction; names it.
+    """
+    if missing := [example.id for example in examples if example.id not in predictions]:
+        msg = f"{len(missing)} of {len(examples)} questions have no prediction, among them {missing[0]!r}."
+        raise ValueError(msg)
+    asked = [
+        SimpleNamespace(qas_id=example.id, answers=[{"text": text} for text in example.gold]) for example in examples
+    ]
+    metrics = dict(squad_evaluate(asked, predictions))
+    exact, f1 = ({name: 100.0 * value for name, value in part.items()} for part in get_raw_scores(asked, predictions))
+    return Evaluation(metrics["exact"], metrics["f1"], metrics["total"], dict(predictions), metrics, exact, f1)
+
+
+def compare(evaluation: Evaluation, baseline: Evaluation) -> dict[str, Difference]:
+    """
+    How far a model is from another, with a paired bootstrap interval of 95%.
+
+    :param evaluation: of the model.
+    :param baseline: of the other, on the same questions.
+    :return: differences of `exact` and `f1`, in points.
+    """
+    return {
+        "exact": paired_bootstrap(evaluation.exact_scores, baseline.exact_scores),
+        "f1": paired_bootstrap(evaluation.f1_scores, baseline.f1_scores),
+    }
 
 
 def _predict(

@@ -1,0 +1,48 @@
+"""What all commands share: the application, the log, errors in a line, options of the same name."""
+
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="DeFormer for Haystack: train a model at a cut, measure it, index a folder of texts, ask it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Model = Annotated[str, typer.Option(help="Name or folder of a question-answering checkpoint or an encoder.")]
+LowerLayers = Annotated[
+    int | None, typer.Option(help="The cut k, 0 to layers - 1. Default: what the model records.", min=0)
+]
+Codec = Annotated[str, typer.Option(help="faiss codec of the states: SQfp16, SQ8, SQ4, Flat, OPQ..,PQ..")]
+
+
+@app.callback()
+def _main(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what is done, not warnings alone.")] = False,
+) -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("haystack_deformer").setLevel(logging.INFO if verbose else logging.WARNING)
+
+
+class clear_errors:  # noqa: N801  # reads as a statement
+    """What a user can mend is said in a line; what only we can mend keeps its traceback."""
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        kinds: list[type[BaseException]] = [ValueError, OSError, FloatingPointError]
+        # an error of a package that was not imported cannot be this one, and importing Haystack to ask takes seconds
+        for module, name in (
+            ("haystack.errors", "HaystackError"),
+            ("haystack_deformer.representations", "RepresentationStoreError"),
+        ):
+            if module in sys.modules:
+                kinds.append(getattr(sys.modules[module], name))
+        if isinstance(error, tuple(kinds)):
+            typer.echo(f"Error: {error}", err=True)
+            raise typer.Exit(code=2) from error

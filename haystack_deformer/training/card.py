@@ -1,0 +1,106 @@
+"""The card of a trained model: what it is, what it was made from, how good it is."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from haystack_deformer.__about__ import __version__
+from haystack_deformer.training.bootstrap import Difference
+from haystack_deformer.training.config import TrainingConfig
+from haystack_deformer.training.evaluation import Evaluation
+
+_CARD = """\
+---
+pipeline_tag: question-answering
+tags: [deformer, extractive-question-answering]
+---
+
+# {name}
+
+An extractive question-answering model, cut after layer {lower_layers} by the DeFormer method: the layers below run when
+a passage is indexed, those above at query time.
+
+## From what
+
+- Started from: `{base}`
+- Data: {data}
+- Passages held out: {held_out:.0%}
+
+## How
+
+A teacher with full attention in every layer, then the student, which starts from the teacher's weights and learns from
+it: {ce_weight} CE + {kd_weight} KD (T = {temperature}) + {lrs_weight} LRS. With haystack-deformer {version}:
+
+```json
+{settings}
+```
+
+## How good
+
+On {total} questions of {where}, with the 95% interval of a paired bootstrap:
+
+| model | codec | exact | F1 | F1 less the teacher's |
+|---|---|---|---|---|
+{rows}
+"""
+
+
+@dataclass(frozen=True)
+class CardRow:
+    """
+    A line of the card's table.
+
+    :param name: of the model.
+    :param codec: that its states went through.
+    :param evaluation: its figures.
+    :param difference: to the teacher, of `exact` and `f1`; None for the teacher.
+    """
+
+    name: str
+    codec: str
+    evaluation: Evaluation
+    difference: dict[str, Difference] | None
+
+
+def write_card(
+    folder: str | os.PathLike[str],
+    asked: TrainingConfig,
+    student: TrainingConfig,
+    rows: Sequence[CardRow],
+    *,
+    on: str,
+) -> Path:
+    """
+    Write the card that the model hub shows.
+
+    :param folder: of the student.
+    :param asked: the settings that the user gave, whose `model` is where the teacher began.
+    :param student: the student's settings.
+    :param rows: of the table of figures.
+    :param on: names of the files that the figures come from; empty: the held-out passages.
+    :return: path of the card.
+    """
+    path = Path(folder) / "README.md"
+    text = _CARD.format(
+        name=Path(folder).resolve().name,
+        base=asked.model,
+        data=", ".join(f"`{Path(name).name}`" for name in student.train),
+        version=__version__,
+        settings=json.dumps(asdict(student), indent=2),
+        total=rows[0].evaluation.total,
+        where=on or f"the held-out {student.held_out:.0%} of the training files' passages",
+        rows="\n".join(map(_line, rows)),
+        **asdict(student),
+    )
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _line(row: CardRow) -> str:
+    difference = "" if row.difference is None else str(row.difference["f1"])
+    codec = f"`{row.codec}`" if row.codec else ""
+    return f"| {row.name} | {codec} | {row.evaluation.exact:.1f} | {row.evaluation.f1:.1f} | {difference} |"

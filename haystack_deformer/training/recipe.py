@@ -1,0 +1,105 @@
+"""The whole way from a checkpoint to a student: teacher, student, figures."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from haystack_deformer.passages import load_encoder
+from haystack_deformer.training.card import CardRow, write_card
+from haystack_deformer.training.config import TrainingConfig
+from haystack_deformer.training.evaluation import Evaluation, compare, evaluate
+from haystack_deformer.training.run import train
+from haystack_deformer.training.squad import SquadExample, load_squad, split_held_out
+
+logger = logging.getLogger(__name__)
+
+_CODECS = ("SQfp16", "SQ8", "SQ4")
+
+
+def distil(
+    config: TrainingConfig,
+    output: str | os.PathLike[str],
+    *,
+    teacher: str | os.PathLike[str] | None = None,
+    teacher_epochs: float | None = None,
+    eval_data: Sequence[str | os.PathLike[str]] = (),
+    save_steps: int = 500,
+    dtype: torch.dtype | None = None,
+    progress_bar: bool = True,
+) -> Path:
+    """
+    Train a teacher with full attention, then a student at the cut that starts from it and learns from it.
+
+    Started again with the same settings it goes on where it was stopped: what is trained is not trained again.
+
+    :param config: the student's settings; `model` is what the teacher starts from.
+    :param output: folder for the student; the teacher goes into `teacher` in it.
+    :param teacher: folder of a teacher that is trained already; None: train one.
+    :param teacher_epochs: passes of the teacher over the data; None: as many as the student's.
+    :param eval_data: files in SQuAD format to take the figures from; none: the held-out passages of the training files.
+    :param save_steps: steps between two checkpoints.
+    :param dtype: of the student's written weights; None: fp32.
+    :param progress_bar: whether to show one.
+    :return: the model card.
+    :raises ValueError: for a cut of 0, or where there is nothing to take the figures from; and as `train` does.
+    """
+    output = Path(output)
+    if config.lower_layers < 1:
+        msg = "lower_layers=0 is the teacher itself: give a student a cut of 1 or more."
+        raise ValueError(msg)
+    # before the hours of training, not after them
+    asked = _evaluation_examples(config, eval_data)
+    if teacher is None:
+        teacher = output / "teacher"
+        settings = replace(
+            config,
+            lower_layers=0,
+            teacher=None,
+            unlabelled=(),
+            freeze_lower=False,
+            num_train_epochs=config.num_train_epochs if teacher_epochs is None else teacher_epochs,
+        )
+        _train_once(settings, teacher, save_steps, None, progress_bar=progress_bar)
+    settings = replace(config, model=str(teacher), teacher=str(teacher))
+    _train_once(settings, output, save_steps, dtype, progress_bar=progress_bar)
+
+    baseline = _measure(teacher, asked, "Flat", progress_bar=progress_bar)
+    rows = [CardRow("teacher, full attention", "", baseline, None)]
+    for codec in _CODECS:
+        result = _measure(output, asked, codec, progress_bar=progress_bar)
+        rows.append(CardRow(f"k = {config.lower_layers}", codec, result, compare(result, baseline)))
+    return write_card(output, config, settings, rows, on=", ".join(Path(path).name for path in eval_data))
+
+
+def _train_once(
+    config: TrainingConfig, output: Path, save_steps: int, dtype: torch.dtype | None, *, progress_bar: bool
+) -> None:
+    if config.is_kept_in(output):
+        logger.info("%s is trained already.", output)
+        return
+    train(config, output, save_steps=save_steps, dtype=dtype, progress_bar=progress_bar)
+
+
+def _evaluation_examples(config: TrainingConfig, eval_data: Sequence[str | os.PathLike[str]]) -> list[SquadExample]:
+    if eval_data:
+        return load_squad(eval_data, keep_misplaced=True)[0]
+    examples = split_held_out(load_squad(config.train, keep_misplaced=True)[0], config.held_out)[1]
+    if not examples:
+        msg = (
+            f"No passage is held out (held_out={config.held_out}) and no data to evaluate on is given, so there would "
+            "be no figures: raise the first or give the second."
+        )
+        raise ValueError(msg)
+    return examples
+
+
+def _measure(
+    folder: str | os.PathLike[str], examples: list[SquadExample], codec: str, *, progress_bar: bool
+) -> Evaluation:
+    return evaluate(load_encoder(folder), examples, codec=codec, progress_bar=progress_bar)

@@ -1,0 +1,117 @@
+"""One call from a checkpoint to a student with its figures, which goes on where it was stopped."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from haystack_deformer.modeling import DeFormerForQuestionAnswering
+from haystack_deformer.training import recipe
+from haystack_deformer.training.config import TrainingConfig
+from haystack_deformer.training.recipe import distil
+from haystack_deformer.training.squad import load_squad, split_held_out
+
+CITIES = {"paris": "france", "berlin": "germany", "python": "reader"}
+
+
+@pytest.fixture(scope="module")
+def config(make_tiny_bert: Any, tmp_path_factory: pytest.TempPathFactory) -> TrainingConfig:
+    data = tmp_path_factory.mktemp("data") / "cities.json"
+    paragraphs = [
+        {
+            "context": f"{capital} is the capital of {country} {'the ' * number}",
+            "qas": [
+                {
+                    "id": f"{capital}-{number}",
+                    "question": f"what is the capital of {country}",
+                    "answers": [{"text": capital, "answer_start": 0}],
+                }
+            ],
+        }
+        for number in range(6)
+        for capital, country in CITIES.items()
+    ]
+    data.write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}))
+    return TrainingConfig(
+        model=str(make_tiny_bert(layers=3, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)),
+        train=(str(data),),
+        lower_layers=2,
+        learning_rate=3e-3,
+        max_steps=20,
+        batch_size=8,
+        max_seq_len=62,
+        doc_stride=20,
+        max_question_length=20,
+        held_out=0.3,
+    )
+
+
+def test_teacher_student_and_card(config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = tmp_path / "student"
+    card = distil(config, output, progress_bar=False).read_text()
+    assert DeFormerForQuestionAnswering.from_pretrained(output / "teacher").lower_layers == 0
+    assert DeFormerForQuestionAnswering.from_pretrained(output).lower_layers == 2
+    kept = json.loads((output / "training_config.json").read_text())
+    assert kept["model"] == kept["teacher"] == str(output / "teacher")
+    held_out = split_held_out(load_squad(config.train)[0], 0.3)[1]
+    assert f"On {len(held_out)} questions of the held-out 30% of the training files' passages" in card
+    assert config.model in card
+    assert "cities.json" in card
+    lines = [line for line in card.splitlines() if line.startswith(("| teacher", "| k = 2"))]
+    assert [line.split("|")[2].strip(" `") for line in lines] == ["", "SQfp16", "SQ8", "SQ4"]
+    # the tiny student learnt the task, so that the figures are of this model and no other
+    assert float(lines[1].split("|")[4]) > 50
+
+    # again: nothing is trained, the figures are the same
+    monkeypatch.setattr(recipe, "train", lambda *_, **__: pytest.fail("it was trained already"))
+    assert distil(config, output, progress_bar=False).read_text() == card
+
+
+def test_goes_on_after_the_teacher(config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained: list[tuple[int, Path]] = []
+
+    def interrupted(settings: TrainingConfig, output: Path, **values: Any) -> None:
+        trained.append((settings.lower_layers, output))
+        if settings.lower_layers:
+            raise KeyboardInterrupt
+        original(settings, output, **values)
+
+    original = recipe.train
+    monkeypatch.setattr(recipe, "train", interrupted)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            distil(replace(config, max_steps=1), tmp_path, teacher_epochs=1, progress_bar=False)
+    assert trained == [(0, tmp_path / "teacher"), (2, tmp_path), (2, tmp_path)]
+
+
+def test_a_teacher_that_is_there_is_taken(config: TrainingConfig, tmp_path: Path) -> None:
+    distil(replace(config, max_steps=2), tmp_path / "first", progress_bar=False)
+    settings = replace(config, max_steps=2, lower_layers=1)
+    card = distil(
+        settings,
+        tmp_path / "second",
+        teacher=tmp_path / "first" / "teacher",
+        eval_data=config.train,
+        progress_bar=False,
+    )
+    assert not (tmp_path / "second" / "teacher").exists()
+    assert "On 18 questions of cities.json" in card.read_text()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"lower_layers": 0}, "lower_layers=0 is the teacher"),
+        ({"held_out": 0.0}, r"No passage is held out \(held_out=0\.0\)"),
+    ],
+)
+def test_refused_before_anything_is_trained(
+    config: TrainingConfig, tmp_path: Path, values: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        distil(replace(config, **values), tmp_path / "output", progress_bar=False)
+    assert not (tmp_path / "output").exists()
