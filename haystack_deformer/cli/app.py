@@ -19,6 +19,9 @@ LowerLayers = Annotated[
 ]
 Codec = Annotated[str, typer.Option(help="faiss codec of the states: SQfp16, SQ8, SQ4, Flat, OPQ..,PQ..")]
 
+Backend = Annotated[str, typer.Option(help="What runs the upper layers: torch or onnx.")]
+Dtype = Annotated[str, typer.Option(help="Of their matrix products: float32, bfloat16 (torch), int8 (onnx).")]
+
 
 @app.callback()
 def _main(
@@ -35,7 +38,7 @@ class clear_errors:  # noqa: N801  # reads as a statement
         return
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        kinds: list[type[BaseException]] = [ValueError, OSError, FloatingPointError]
+        kinds: list[type[BaseException]] = [ValueError, OSError, FloatingPointError, ImportError]
         # an error of a package that was not imported cannot be this one, and importing Haystack to ask takes seconds
         for module, name in (
             ("haystack.errors", "HaystackError"),

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from haystack_deformer.cli.app import Codec, LowerLayers, Model, app, clear_errors
+from haystack_deformer.cli.app import Backend, Codec, Dtype, LowerLayers, Model, app, clear_errors
 from haystack_deformer.training.config import TrainingConfig
 
 Train = Annotated[list[Path], typer.Option(help="SQuAD-format JSON, plain or gzip. Repeat for several.")]
@@ -161,6 +161,8 @@ def evaluate(
     data: Annotated[list[Path], typer.Option(help="SQuAD-format JSON, plain or gzip. Repeat for several.")],
     lower_layers: LowerLayers = None,
     codec: Codec = "SQfp16",
+    backend: Backend = "torch",
+    dtype: Dtype = "float32",
     batch_size: int = 50,
     held_out: Annotated[
         float | None, typer.Option(help="Ask only about this share of the passages, as `train` holds out.")
@@ -184,13 +186,15 @@ def evaluate(
             examples = split_held_out(examples, held_out)[1]
         # read before the evaluation, which may take long
         other = None if baseline is None else score(examples, json.loads(baseline.read_text(encoding="utf-8")))
-        result = run(encoder, examples, codec=codec, batch_size=batch_size)
+        runtime = encoder.runtime(backend, dtype)
+        result = run(encoder, examples, codec=codec, runtime=runtime, batch_size=batch_size)
         if predictions is not None:
             predictions.write_text(json.dumps(result.predictions, indent=2, ensure_ascii=False), encoding="utf-8")
         summary: dict[str, Any] = {name: round(value, 2) for name, value in result.metrics.items()}
         if other is not None:
             summary["against_baseline"] = {name: str(value) for name, value in compare(result, other).items()}
-        typer.echo(json.dumps({"lower_layers": encoder.model.lower_layers, "codec": codec, **summary}))
+        settings = {"lower_layers": encoder.model.lower_layers, "codec": codec, "backend": backend, "dtype": dtype}
+        typer.echo(json.dumps({**settings, **summary}))
 
 
 def _config(values: dict[str, Any]) -> TrainingConfig:

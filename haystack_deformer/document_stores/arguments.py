@@ -9,6 +9,7 @@ from pathlib import Path
 from haystack_deformer.modeling.loading import resolve_config
 from haystack_deformer.parameters import as_int, as_optional_int
 from haystack_deformer.representations import RepresentationCodec, RepresentationFolder
+from haystack_deformer.runtime import check_runtime
 
 REPRESENTATION_PARAMETERS = (
     "deformer_model",
@@ -16,6 +17,8 @@ REPRESENTATION_PARAMETERS = (
     "representation_path",
     "representation_codec",
     "representation_batch_size",
+    "representation_backend",
+    "representation_dtype",
 )
 
 
@@ -29,6 +32,8 @@ class RepresentationSettings:
     :param path: folder; None: memory.
     :param codec: factory string of faiss.
     :param batch_size: windows that go through the lower layers at once.
+    :param backend: what runs them.
+    :param dtype: of their matrix products.
     """
 
     model: str
@@ -36,6 +41,8 @@ class RepresentationSettings:
     path: Path | None
     codec: str
     batch_size: int
+    backend: str
+    dtype: str
 
     @classmethod
     def checked(
@@ -45,6 +52,8 @@ class RepresentationSettings:
         representation_path: str | os.PathLike[str] | None,
         representation_codec: str,
         representation_batch_size: int | str,
+        representation_backend: str,
+        representation_dtype: str,
     ) -> RepresentationSettings:
         """
         From what a user gave, refused here where that can be told without loading the model.
@@ -54,6 +63,8 @@ class RepresentationSettings:
         :param representation_path: folder; None: memory.
         :param representation_codec: factory string of faiss.
         :param representation_batch_size: windows that go through the lower layers at once.
+        :param representation_backend: what runs them, "torch" or "onnx".
+        :param representation_dtype: of their matrix products: "float32", "bfloat16" (torch) or "int8" (onnx).
         :raises ValueError: for a value that cannot be used.
         :raises OSError: where there is no such model, or it has no weights.
         :raises RepresentationStoreError: where the path is a file.
@@ -66,6 +77,7 @@ class RepresentationSettings:
             raise ValueError(msg)
         cut = as_optional_int("lower_layers", lower_layers, least=0)
         batch_size = as_int("representation_batch_size", representation_batch_size)
+        check_runtime(representation_backend, representation_dtype)
         config, deformer_config = resolve_config(deformer_model, cut)
         if deformer_config.lower_layers >= config.num_hidden_layers:
             msg = (
@@ -78,4 +90,12 @@ class RepresentationSettings:
         path = None if representation_path is None else Path(representation_path).expanduser().absolute()
         if path is not None:
             RepresentationFolder(path)
-        return cls(str(deformer_model), deformer_config.lower_layers, path, representation_codec, batch_size)
+        return cls(
+            str(deformer_model),
+            deformer_config.lower_layers,
+            path,
+            representation_codec,
+            batch_size,
+            representation_backend,
+            representation_dtype,
+        )

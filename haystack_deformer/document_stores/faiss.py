@@ -57,6 +57,9 @@ class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, FAISSDocumentStore)
         memory where the documents are. Where a server holds the documents it has to be given.
     :param representation_codec: how the states are compressed, a factory string of faiss: "SQfp16", "SQ8", "SQ4", ...
     :param representation_batch_size: windows of texts that go through the model at once.
+    :param representation_backend: what computes the states, "torch" or "onnx".
+    :param representation_dtype: of its matrix products: "float32", "bfloat16" (torch) or "int8" (onnx). States of
+        another dtype are other states: a change computes them anew.
     :raises ValueError: for a value that cannot be used.
     :raises OSError: where there is no such model, or it has no weights.
     :raises RepresentationStoreError: where the path of the states is a file.
@@ -88,13 +91,21 @@ class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, FAISSDocumentStore)
         representation_path: Optional[str] = None,
         representation_codec: str = "SQfp16",
         representation_batch_size: int = 32,
+        representation_backend: str = "torch",
+        representation_dtype: str = "float32",
     ) -> None:
         loading = faiss_index_path is not None
         if not loading:
             if representation_path is None:
                 representation_path = path_beside(sql_url)
             self._init_representations(
-                deformer_model, lower_layers, representation_path, representation_codec, representation_batch_size
+                deformer_model,
+                lower_layers,
+                representation_path,
+                representation_codec,
+                representation_batch_size,
+                representation_backend,
+                representation_dtype,
             )
         # where it loads, this calls the __init__ above it a second time, with what was saved
         super().__init__(

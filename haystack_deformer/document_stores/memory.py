@@ -50,6 +50,9 @@ class DeFormerInMemoryDocumentStore(DeFormerDocumentStoreMixin, InMemoryDocument
     :param representation_path: folder for the states; None keeps them in memory, like the documents.
     :param representation_codec: how the states are compressed, a factory string of faiss: "SQfp16", "SQ8", "SQ4", ...
     :param representation_batch_size: windows of texts that go through the model at once.
+    :param representation_backend: what computes the states, "torch" or "onnx".
+    :param representation_dtype: of its matrix products: "float32", "bfloat16" (torch) or "int8" (onnx). States of
+        another dtype are other states: a change computes them anew.
     :raises ValueError: for a value that cannot be used.
     :raises OSError: where there is no such model, or it has no weights.
     """
@@ -76,9 +79,17 @@ class DeFormerInMemoryDocumentStore(DeFormerDocumentStoreMixin, InMemoryDocument
         representation_path: Optional[str] = None,
         representation_codec: str = "SQfp16",
         representation_batch_size: int = 32,
+        representation_backend: str = "torch",
+        representation_dtype: str = "float32",
     ) -> None:
         self._init_representations(
-            deformer_model, lower_layers, representation_path, representation_codec, representation_batch_size
+            deformer_model,
+            lower_layers,
+            representation_path,
+            representation_codec,
+            representation_batch_size,
+            representation_backend,
+            representation_dtype,
         )
         super().__init__(
             index=index,

@@ -75,6 +75,8 @@ class DeFormerDocumentStoreMixin(HidesReferences, _Store):
         representation_path: str | None = None,
         representation_codec: str = "SQfp16",
         representation_batch_size: int = 32,
+        representation_backend: str = "torch",
+        representation_dtype: str = "float32",
     ) -> None:
         """
         Call before the parent's `__init__`, so that wrong arguments are told before it makes a file.
@@ -84,12 +86,20 @@ class DeFormerDocumentStoreMixin(HidesReferences, _Store):
         :param representation_path: folder for the states; None keeps them in memory.
         :param representation_codec: factory string of faiss for how they are compressed.
         :param representation_batch_size: windows that go through the lower layers at once.
+        :param representation_backend: what runs them, "torch" or "onnx".
+        :param representation_dtype: of their matrix products: "float32", "bfloat16" (torch) or "int8" (onnx).
         :raises ValueError: for a value that cannot be used.
         :raises OSError: where there is no such model, or it has no weights.
         :raises RepresentationStoreError: where the path is a file.
         """
         self._settings = RepresentationSettings.checked(
-            deformer_model, lower_layers, representation_path, representation_codec, representation_batch_size
+            deformer_model,
+            lower_layers,
+            representation_path,
+            representation_codec,
+            representation_batch_size,
+            representation_backend,
+            representation_dtype,
         )
         self.deformer_model = self._settings.model
         self._encoder: PassageEncoder | None = None
@@ -110,12 +120,26 @@ class DeFormerDocumentStoreMixin(HidesReferences, _Store):
         return self._settings.lower_layers
 
     @property
+    def representation_backend(self) -> str:
+        """What computes the states."""
+        return self._settings.backend
+
+    @property
+    def representation_dtype(self) -> str:
+        """Of its matrix products."""
+        return self._settings.dtype
+
+    @property
     def encoder(self) -> PassageEncoder:
         """The model that makes the states, shared with every reader of the same model in this process."""
         with self._loading:
             if self._encoder is None:
                 self._encoder = load_encoder(
-                    self.deformer_model, lower_layers=self.lower_layers, device=self._representation_device()
+                    self.deformer_model,
+                    lower_layers=self.lower_layers,
+                    device=self._representation_device(),
+                    backend=self.representation_backend,
+                    dtype=self.representation_dtype,
                 )
             return self._encoder
 

@@ -6,15 +6,13 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-import numpy as np
-import torch
-from torch import Tensor
 from tqdm import tqdm
 
 from haystack_deformer.inference.reading import Reading
-from haystack_deformer.passages import BatchPlan, PassageEncoder, pad_states
+from haystack_deformer.passages import PassageEncoder
 from haystack_deformer.reading import TextSpan, best_spans, merge_windows
 from haystack_deformer.representations import PassageRepresentation, Representations
+from haystack_deformer.runtime.base import Floats, Runtime
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +26,8 @@ class PassageReader:
 
     :param encoder: the model and its tokenizer.
     :param representations: the stored states; None: all are computed.
+    :param runtime: runs the question and the upper layers; None: PyTorch in fp32. Passages whose states are missing run
+        through the encoder's own, so that an answer does not depend on whether they were stored.
     :param batch_size: windows that run through the upper layers at once, at most.
     :param top_k_per_passage: spans of a passage at most.
     :param top_k_per_window: spans of a window at most.
@@ -41,6 +41,7 @@ class PassageReader:
         encoder: PassageEncoder,
         representations: Representations | None = None,
         *,
+        runtime: Runtime | None = None,
         batch_size: int = 50,
         top_k_per_passage: int = 3,
         top_k_per_window: int = 1,
@@ -49,6 +50,7 @@ class PassageReader:
     ) -> None:
         self.encoder = encoder
         self.representations = representations
+        self.runtime = encoder.runtime() if runtime is None else runtime
         self.batch_size = batch_size
         self.top_k_per_passage = top_k_per_passage
         self.top_k_per_window = top_k_per_window
@@ -90,7 +92,7 @@ class PassageReader:
         reading = Reading(spans=[[] for _ in pairs])
         with reading.timings.measure("question"):
             question_states = {
-                question: self.encoder.encode_question(question)
+                question: self.runtime.encode_question(self.encoder.tokenizer.question(question))
                 for question in dict.fromkeys(questions[number] for number, _ in pairs)
             }
         wanted: dict[str, list[int]] = defaultdict(list)
@@ -149,41 +151,32 @@ class PassageReader:
 
     def _read_one(
         self,
-        question: Tensor,
+        question: Floats,
         passages: Sequence[PassageRepresentation],
         batch_size: int | None,
         reading: Reading,
     ) -> list[list[TextSpan]]:
         """The upper layers and the spans of one question on some passages."""
         windows = [window for passage in passages for window in passage.windows()]
-        plan = BatchPlan.for_device(self.encoder.model.device, self.batch_size if batch_size is None else batch_size)
-        spans: list[list[TextSpan]] = [[] for _ in windows]
-        for batch in plan.batches([len(states) for states, _ in windows]):
-            with reading.timings.measure("upper"):
-                start_logits, end_logits = self._upper(question, [windows[number][0] for number in batch])
-            with reading.timings.measure("spans"):
-                found = best_spans(
-                    start_logits,
-                    end_logits,
-                    [windows[number][1] for number in batch],
-                    top_k=self.top_k_per_window,
-                    max_answer_length=self.max_answer_length,
-                    duplicate_filtering=self.duplicate_filtering,
-                )
-            for number, window_spans in zip(batch, found, strict=True):
-                spans[number] = window_spans
-        merged, first = [], 0
-        for passage in passages:
-            merged.append(merge_windows(spans[first : first + passage.n_windows], self.top_k_per_passage))
-            first += passage.n_windows
+        if not windows:
+            return [[] for _ in passages]
+        batch_size = self.batch_size if batch_size is None else batch_size
+        with reading.timings.measure("upper"):
+            start_logits, end_logits = self.runtime.read(question, [states for states, _ in windows], batch_size)
+        with reading.timings.measure("spans"):
+            spans = best_spans(
+                start_logits,
+                end_logits,
+                [offsets for _, offsets in windows],
+                top_k=self.top_k_per_window,
+                max_answer_length=self.max_answer_length,
+                duplicate_filtering=self.duplicate_filtering,
+            )
+            merged, first = [], 0
+            for passage in passages:
+                merged.append(merge_windows(spans[first : first + passage.n_windows], self.top_k_per_passage))
+                first += passage.n_windows
         return merged
-
-    @torch.inference_mode()
-    def _upper(self, question: Tensor, states: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        model = self.encoder.model
-        passages, mask = pad_states([torch.from_numpy(array) for array in states], model.device)
-        logits = model.read(question, passages, passage_mask=mask)
-        return logits.start_logits.float().cpu().numpy(), logits.end_logits.float().cpu().numpy()
 
 
 def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import torch
+from torch import nn
 
 from haystack_deformer.modeling.backbones import Backbone
 
@@ -19,10 +21,25 @@ def fingerprint_weights(backbone: Backbone, lower_layers: int) -> str:
     :param lower_layers: the cut k.
     :return: 32 hexadecimal digits.
     """
+    return _digest(backbone, lower_layers, backbone.lower_modules(lower_layers))
+
+
+def fingerprint_model(backbone: Backbone, lower_layers: int) -> str:
+    """
+    Digest all weights, those above the cut and the cut as well.
+
+    :param backbone: holds the weights.
+    :param lower_layers: the cut k.
+    :return: 32 hexadecimal digits.
+    """
+    return _digest(backbone, lower_layers, [("model", backbone.model)])
+
+
+def _digest(backbone: Backbone, lower_layers: int, modules: Iterable[tuple[str, nn.Module]]) -> str:
     digest = hashlib.blake2b(digest_size=16)
     digest.update(canonical_json({"lower_layers": lower_layers, **backbone.fingerprint_config()}))
     digest.update(type(backbone).__name__.encode())
-    for name, module in backbone.lower_modules(lower_layers):
+    for name, module in modules:
         for parameter, tensor in sorted(module.state_dict().items()):
             digest.update(f"{name}.{parameter}{tuple(tensor.shape)}".encode())
             # one dtype for all, so that weights stored in fp16 and loaded as fp32 count as what they are

@@ -67,6 +67,8 @@ class DeFormerReader(BaseReader):
         max_answer_length: Optional[int] = None,
         num_processes: Optional[int] = None,  # noqa: ARG002
         preprocessing_batch_size: Optional[int] = None,  # noqa: ARG002
+        backend: str = "torch",
+        dtype: str = "float32",
     ):
         """
         :param model_name_or_path: a folder written by `haystack-deformer train`, or the name or folder of any BERT
@@ -99,6 +101,9 @@ class DeFormerReader(BaseReader):
         :param max_answer_length: tokens of an answer at most. None: the model's own, else 30.
         :param num_processes: of no effect, FARMReader's: nothing is preprocessed at query time.
         :param preprocessing_batch_size: of no effect, for the same reason.
+        :param backend: what runs the question and the upper layers: "torch", or "onnx" (the CPU alone, with the extra
+            `haystack-deformer[onnx]`; graphs are made at the first use and kept beside the weights).
+        :param dtype: of the matrix products: "float32", "bfloat16" (torch, for processors with it) or "int8" (onnx).
         :raises ValueError: for a parameter out of range, a model that cannot be decomposed, or neither model nor store.
         """
         super().__init__()
@@ -122,7 +127,7 @@ class DeFormerReader(BaseReader):
         if not self.model_name_or_path:
             msg = "DeFormerReader needs model_name_or_path, or a DeFormer document_store whose model it is to take."
             raise ValueError(msg)
-        lengths = {
+        values: Dict[str, Any] = {
             "max_seq_len": as_optional_int("max_seq_len", max_seq_len),
             "doc_stride": as_optional_int("doc_stride", doc_stride),
             "max_question_length": as_optional_int("max_query_length", max_query_length),
@@ -140,13 +145,17 @@ class DeFormerReader(BaseReader):
             device=self.devices[0],
             revision=model_version,
             token=use_auth_token,
-            **{name: value for name, value in lengths.items() if value is not None},
+            # passages whose states are missing run as the store's did, whatever runs the upper layers
+            backend=store.representation_backend if store is not None else "torch",
+            dtype=store.representation_dtype if store is not None else "float32",
+            **{name: value for name, value in values.items() if value is not None},
         )
         # of each thread its own, from `predict` to the end of `run`
         self._last = local()
         self._reader = PassageReader(
             encoder,
             _representations(store, encoder.fingerprint) if store is not None else None,
+            runtime=encoder.runtime(backend, dtype),
             batch_size=as_int("batch_size", batch_size),
             top_k_per_passage=self.top_k_per_candidate,
             top_k_per_window=as_int("top_k_per_sample", top_k_per_sample),

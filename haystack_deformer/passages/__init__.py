@@ -1,19 +1,14 @@
 """Text to token windows to states."""
 
-from haystack_deformer.passages.batching import BatchPlan, length_mask, pad_ids, pad_states
 from haystack_deformer.passages.encoder import PassageEncoder
 from haystack_deformer.passages.sharing import default_device, load_encoder
 from haystack_deformer.passages.tokenization import PassageTokenizer, TokenizedPassage, load_tokenizer
 
 __all__ = [
-    "BatchPlan",
     "PassageEncoder",
     "PassageTokenizer",
     "TokenizedPassage",
     "default_device",
-    "length_mask",
     "load_encoder",
     "load_tokenizer",
-    "pad_ids",
-    "pad_states",
 ]

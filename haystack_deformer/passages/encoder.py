@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from threading import Lock
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.modeling.fingerprint import fingerprint_parts
-from haystack_deformer.passages.batching import BatchPlan, pad_ids
 from haystack_deformer.passages.tokenization import PassageTokenizer, TokenizedPassage
 from haystack_deformer.representations import PassageRepresentation, RepresentationManifest
+from haystack_deformer.runtime import Runtime, load_runtime
 
 _BATCH_SIZE = 32
 
@@ -26,18 +25,51 @@ class PassageEncoder:
 
     :param model: in evaluation mode, on the device to run on.
     :param tokenizer: makes the windows.
-    :param name: of the model, for messages.
+    :param name: of the model: where it was loaded from.
+    :param backend: what runs the lower layers over passages, "torch" or "onnx".
+    :param dtype: of their matrix products: "float32", "bfloat16" (torch) or "int8" (onnx).
+    :raises ValueError: for a backend or dtype that there is not.
+    :raises ImportError: where the backend is not installed.
     """
 
-    def __init__(self, model: DeFormerForQuestionAnswering, tokenizer: PassageTokenizer, name: str = "") -> None:
+    def __init__(
+        self,
+        model: DeFormerForQuestionAnswering,
+        tokenizer: PassageTokenizer,
+        name: str = "",
+        *,
+        backend: str = "torch",
+        dtype: str = "float32",
+    ) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.name = name
+        self._runtimes: dict[tuple[str, str], Runtime] = {}
+        self._lock = Lock()
+        self.passage_runtime = self.runtime(backend, dtype)
 
     @cached_property
     def fingerprint(self) -> str:
         """Digest of all that a passage's states depend on beside its text."""
-        return fingerprint_parts({"weights": self.model.lower_fingerprint, **self.tokenizer.fingerprint})
+        parts = {"weights": self.model.lower_fingerprint, **self.tokenizer.fingerprint}
+        # states of lower precision are others; those of two backends in fp32 are the same
+        if self.passage_runtime.dtype != "float32":
+            parts["dtype"] = self.passage_runtime.dtype
+        return fingerprint_parts(parts)
+
+    def runtime(self, backend: str = "torch", dtype: str = "float32") -> Runtime:
+        """
+        What runs the model's layers; one for all that ask for the same.
+
+        :param backend: "torch" or "onnx".
+        :param dtype: "float32", "bfloat16" (torch) or "int8" (onnx).
+        :raises ValueError: for a backend or dtype that there is not.
+        :raises ImportError: where the backend is not installed.
+        """
+        with self._lock:
+            if (backend, dtype) not in self._runtimes:
+                self._runtimes[backend, dtype] = load_runtime(self.model, self.name, backend=backend, dtype=dtype)
+            return self._runtimes[backend, dtype]
 
     def manifest(self, codec: str) -> RepresentationManifest:
         """
@@ -63,18 +95,6 @@ class PassageEncoder:
             },
         )
 
-    @torch.inference_mode()
-    def encode_question(self, question: str) -> Tensor:
-        """
-        Run the lower layers over a question.
-
-        :param question: a longer one than `max_question_length` tokens is cut, with a warning.
-        :return: (1, tokens, hidden_size), on the model's device.
-        :raises ValueError: where it is blank.
-        """
-        ids, _ = pad_ids([self.tokenizer.question(question)], self.model.device)
-        return self.model.encode_question(ids)
-
     def encode(
         self,
         texts: Sequence[str],
@@ -94,23 +114,15 @@ class PassageEncoder:
         owner = [number for number, passage in enumerate(passages) for _ in passage.window_ids]
         left = np.bincount(np.asarray(owner, dtype=np.int64), minlength=len(texts))
         states: list[npt.NDArray[np.float32] | None] = [None] * len(windows)
-        plan = BatchPlan.for_device(self.model.device, batch_size)
         done = on_text or (lambda _: None)
         for number in np.flatnonzero(left == 0):
             done(int(number))
-        for batch in plan.batches([len(ids) for ids in windows]):
-            for position, array in zip(batch, self._encode_batch([windows[i] for i in batch]), strict=True):
-                states[position] = array
-                left[owner[position]] -= 1
-                if left[owner[position]] == 0:
-                    done(owner[position])
+        for position, array in self.passage_runtime.encode_passages(windows, batch_size):
+            states[position] = array
+            left[owner[position]] -= 1
+            if left[owner[position]] == 0:
+                done(owner[position])
         return self._assemble(passages, states)
-
-    @torch.inference_mode()
-    def _encode_batch(self, windows: Sequence[Sequence[int]]) -> list[npt.NDArray[np.float32]]:
-        ids, mask = pad_ids(windows, self.model.device)
-        states = self.model.encode_passages(ids, mask).float().cpu().numpy()
-        return [row[: len(window)] for row, window in zip(states, windows, strict=True)]
 
     def _assemble(
         self, passages: Sequence[TokenizedPassage], states: Sequence[npt.NDArray[np.float32] | None]
@@ -143,5 +155,5 @@ class PassageEncoder:
         windows = [
             self.tokenizer.layout.passage(rng.choice(ids, size=room).tolist()) for _ in range(-(-count // length))
         ]
-        states = [self._encode_batch([window])[0] for window in windows]
+        states = [array for window in windows for _, array in self.passage_runtime.encode_passages([window], 1)]
         return np.concatenate(states)[:count]

@@ -30,6 +30,8 @@ def load_encoder(
     device: torch.device | str | None = None,
     revision: str | None = None,
     token: str | bool | None = None,
+    backend: str = "torch",
+    dtype: str = "float32",
     **deformer_values: Any,
 ) -> PassageEncoder:
     """
@@ -40,13 +42,15 @@ def load_encoder(
     :param device: where to run; None: the first GPU where there is one, else the CPU.
     :param revision: branch, tag or commit on the model hub.
     :param token: for a private model of the hub.
+    :param backend: what runs the lower layers over passages, "torch" or "onnx".
+    :param dtype: of their matrix products: "float32", "bfloat16" (torch) or "int8" (onnx).
     :param deformer_values: other fields of `DeFormerConfig` to set in place of the recorded ones.
     """
     config, recorded = resolve_config(name_or_path, lower_layers, revision=revision, token=token)
     deformer_config = replace(recorded, **deformer_values)
     device = torch.device(device) if device is not None else default_device()
     # the resolved values and not the arguments: asking for the recorded cut is asking for the same weights
-    key = (_identity(name_or_path), revision, str(device), deformer_config)
+    key = (_identity(name_or_path), revision, str(device), deformer_config, backend, dtype)
     with _lock:
         encoder = _loaded.get(key)
         if encoder is None:
@@ -61,7 +65,9 @@ def load_encoder(
             model = DeFormerForQuestionAnswering(upstream, deformer_config).eval().to(device)
             tokenizer = load_tokenizer(name_or_path, revision=revision, token=token)
             passages = PassageTokenizer(tokenizer, deformer_config, model.backbone)
-            encoder = _loaded[key] = PassageEncoder(model, passages, name=str(name_or_path))
+            encoder = _loaded[key] = PassageEncoder(
+                model, passages, name=str(name_or_path), backend=backend, dtype=dtype
+            )
         return encoder
 
 

@@ -13,6 +13,7 @@ from transformers.data.metrics.squad_metrics import get_raw_scores, squad_evalua
 from haystack_deformer.inference import PassageReader
 from haystack_deformer.passages import PassageEncoder
 from haystack_deformer.representations import Representations
+from haystack_deformer.runtime import Runtime
 from haystack_deformer.training.bootstrap import Difference, paired_bootstrap
 from haystack_deformer.training.squad import SquadExample
 
@@ -49,6 +50,7 @@ def evaluate(
     examples: Sequence[SquadExample],
     *,
     codec: str = "SQfp16",
+    runtime: Runtime | None = None,
     batch_size: int = 50,
     no_answer: bool | None = None,
     progress_bar: bool = True,
@@ -59,13 +61,16 @@ def evaluate(
     :param encoder: the model and its tokenizer.
     :param examples: from `load_squad`.
     :param codec: factory string of the codec that the states go through.
+    :param runtime: runs the questions and the upper layers; None: PyTorch in fp32.
     :param batch_size: windows that run through the upper layers at once, at most.
     :param no_answer: whether "no answer" may be predicted; None: where the data has unanswerable questions.
     :param progress_bar: whether to show one.
     """
     if no_answer is None:
         no_answer = any(not example.gold for example in examples)
-    predictions = _predict(encoder, examples, codec, batch_size, no_answer=no_answer, progress_bar=progress_bar)
+    predictions = _predict(
+        encoder, examples, codec, runtime, batch_size, no_answer=no_answer, progress_bar=progress_bar
+    )
     return score(examples, predictions)
 
 
@@ -106,6 +111,7 @@ def _predict(
     encoder: PassageEncoder,
     examples: Sequence[SquadExample],
     codec: str,
+    runtime: Runtime | None,
     batch_size: int,
     *,
     no_answer: bool,
@@ -120,7 +126,7 @@ def _predict(
             predictions[example.id] = ""
     contexts = list(by_context)
     with Representations.open(encoder.manifest(codec), training_sample=encoder.sample_states) as representations:
-        reader = PassageReader(encoder, representations, batch_size=batch_size, top_k_per_passage=1)
+        reader = PassageReader(encoder, representations, runtime=runtime, batch_size=batch_size, top_k_per_passage=1)
         with tqdm(
             total=len(examples),
             initial=len(predictions),

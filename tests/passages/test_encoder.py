@@ -95,19 +95,6 @@ class TestEncode:
                 assert_same(one, other)
 
 
-class TestEncodeQuestion:
-    def test_is_the_models_lower_layers(self, encoder: PassageEncoder) -> None:
-        states = encoder.encode_question("what is paris?")
-        assert states.shape == (1, 6, 32)
-        ids = torch.tensor([encoder.tokenizer.question("what is paris?")])
-        with torch.inference_mode():
-            torch.testing.assert_close(states, encoder.model.encode_question(ids))
-
-    def test_blank_is_refused(self, encoder: PassageEncoder) -> None:
-        with pytest.raises(ValueError, match="question is empty"):
-            encoder.encode_question(" ")
-
-
 class TestFingerprint:
     """Part of every key: see the model's and the tokenizer's own tests for what each part depends on."""
 

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from haystack_deformer.passages import BatchPlan, length_mask, pad_ids, pad_states
+from haystack_deformer.runtime import BatchPlan, length_mask, pad_ids, pad_states
 
 CPU = torch.device("cpu")
 LENGTHS = st.lists(st.integers(1, 200), max_size=80)

@@ -1,0 +1,140 @@
+"""The model's halves as ONNX graphs, made once from the very modules that PyTorch runs, and kept on disk."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from packaging.version import Version
+from torch import Tensor, nn
+
+from haystack_deformer.modeling import DeFormerForQuestionAnswering
+from haystack_deformer.modeling.fingerprint import fingerprint_model
+
+logger = logging.getLogger(__name__)
+
+_OPSET = 17
+_FORMAT = 1
+"""Raised where graphs of an earlier version of this file cannot be used any more."""
+
+
+class _Question(nn.Module):
+    def __init__(self, model: DeFormerForQuestionAnswering) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: Tensor) -> Tensor:
+        return self.model.encode_question(input_ids)
+
+
+class _Passage(nn.Module):
+    def __init__(self, model: DeFormerForQuestionAnswering) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: Tensor) -> Tensor:
+        return self.model.encode_passages(input_ids)
+
+
+class _Read(nn.Module):
+    def __init__(self, model: DeFormerForQuestionAnswering) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, question: Tensor, passage: Tensor) -> tuple[Tensor, Tensor]:
+        logits = self.model.read(question, passage)
+        return logits.start_logits, logits.end_logits
+
+
+@dataclass(frozen=True)
+class _Graph:
+    """A half of the model, with every sequence length left open. One window at a time: no mask, no padding."""
+
+    module: Callable[[DeFormerForQuestionAnswering], nn.Module]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    def example(self, model: DeFormerForQuestionAnswering) -> tuple[Tensor, ...]:
+        if self.inputs == ("input_ids",):
+            return (torch.ones((1, 8), dtype=torch.int64),)
+        return tuple(torch.zeros((1, length, model.backbone.hidden_size)) for length in (7, 9))
+
+
+GRAPHS = {
+    "question": _Graph(_Question, ("input_ids",), ("states",)),
+    "passage": _Graph(_Passage, ("input_ids",), ("states",)),
+    "read": _Graph(_Read, ("question", "passage"), ("start_logits", "end_logits")),
+}
+
+
+def graph_file(model: DeFormerForQuestionAnswering, name: str, dtype: str, folder: Path) -> Path:
+    """
+    The file of a graph, made where it is missing.
+
+    :param model: on the CPU.
+    :param name: "question", "passage" or "read".
+    :param dtype: "float32" or "int8".
+    :param folder: where graphs are kept; those of other weights are told apart by their names.
+    """
+    weights = f"{fingerprint_model(model.backbone, model.lower_layers)}-{_FORMAT}"
+    path = folder / weights / f"{name}-{_variant(dtype)}.onnx"
+    if path.is_file():
+        return path
+    logger.info("Exporting %s to %s, once.", name, path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # in a folder of its own, then renamed: another process may make the same, and a kill may come between
+    with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
+        made = Path(scratch) / "graph.onnx"
+        _export(model, GRAPHS[name], made)
+        if dtype == "int8":
+            exact, made = made, Path(scratch) / "int8.onnx"
+            _quantize(exact, made)
+        made.replace(path)
+    return path
+
+
+def _variant(dtype: str) -> str:
+    return f"{dtype}-7bit" if dtype == "int8" and not has_vnni() else dtype
+
+
+def _export(model: DeFormerForQuestionAnswering, graph: _Graph, path: Path) -> None:
+    lengths = {name: {1: f"{name}_length"} for name in (*graph.inputs, *graph.outputs)}
+    # the exporter by tracing: the newer one takes 30 times as long for the same graph, and torch 2.1 has none
+    arguments: dict[str, Any] = {"dynamo": False} if Version(torch.__version__) >= Version("2.5") else {}
+    with torch.no_grad(), warnings.catch_warnings():
+        # of constants in the trace, which are those of the architecture, and of the exporter's age
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            graph.module(model).eval(),
+            graph.example(model),
+            str(path),
+            input_names=list(graph.inputs),
+            output_names=list(graph.outputs),
+            dynamic_axes=lengths,
+            opset_version=_OPSET,
+            **arguments,
+        )
+
+
+def _quantize(exact: Path, path: Path) -> None:
+    """Weights to int8 by column, activations by tensor at run time; products of two activations stay fp32."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic  # noqa: PLC0415  # of the extra [onnx]
+
+    # without VNNI two products of 8 bits are added in 16, and overflow: 7 bits do not
+    quantize_dynamic(exact, path, weight_type=QuantType.QInt8, per_channel=True, reduce_range=not has_vnni())
+
+
+def has_vnni() -> bool:
+    """Whether the processor adds products of int8 in 32 bits. Where that is not said, it is taken not to."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    # arm64's own instructions (asimddp) have 32 bits as well
+    return any(name in flags for name in ("avx512_vnni", "avx_vnni", "asimddp"))
