@@ -125,9 +125,12 @@ def _export(model: DeFormerForQuestionAnswering, graph: _Graph, path: Path) -> N
 def _quantize(exact: Path, path: Path) -> None:
     """Weights to int8 by column, activations by tensor at run time; products of two activations stay fp32."""
     from onnxruntime.quantization import QuantType, quantize_dynamic  # noqa: PLC0415  # of the extra [onnx]
+    from onnxruntime.quantization.shape_inference import quant_pre_process  # noqa: PLC0415
 
+    prepared = path.with_name("prepared.onnx")
+    quant_pre_process(exact, prepared, skip_symbolic_shape=True)
     # without VNNI two products of 8 bits are added in 16, and overflow: 7 bits do not
-    quantize_dynamic(exact, path, weight_type=QuantType.QInt8, per_channel=True, reduce_range=not has_vnni())
+    quantize_dynamic(prepared, path, weight_type=QuantType.QInt8, per_channel=True, reduce_range=not has_vnni())
 
 
 def has_vnni() -> bool:
