@@ -10,7 +10,7 @@ from haystack.nodes.reader.base import BaseReader
 from haystack.schema import Answer, Document, MultiLabel
 
 from haystack_deformer.document_stores.mixin import DeFormerDocumentStoreMixin
-from haystack_deformer.inference import PassageReader
+from haystack_deformer.inference import PassageReader, Reading
 from haystack_deformer.nodes.answers import AnswerBuilder
 from haystack_deformer.nodes.requests import BatchRequest, check_documents, check_queries, readable
 from haystack_deformer.parameters import as_bool, as_float, as_int, as_optional_int
@@ -150,7 +150,7 @@ class DeFormerReader(BaseReader):
             dtype=store.representation_dtype if store is not None else "float32",
             **{name: value for name, value in values.items() if value is not None},
         )
-        # of each thread its own, from `predict` to the end of `run`
+        # of each thread its own
         self._last = local()
         self._reader = PassageReader(
             encoder,
@@ -170,6 +170,11 @@ class DeFormerReader(BaseReader):
             use_confidence_scores=self.use_confidence_scores,
             confidence_threshold=self.confidence_threshold,
         )
+
+    @property
+    def last_reading(self) -> Optional[Reading]:
+        """What the last `predict` or `predict_batch` of this thread read, and where its time went."""
+        return getattr(self._last, "reading", None)
 
     def predict(self, query: str, documents: List[Document], top_k: Optional[int] = None) -> Dict[str, Any]:
         """
@@ -295,7 +300,7 @@ class DeFormerReader(BaseReader):
         return self._with_debug(results), stream
 
     def _with_debug(self, results: Dict[str, Any]) -> Dict[str, Any]:
-        reading = self._last.__dict__.pop("reading", None)
+        reading = self.last_reading
         if reading is not None and getattr(self, "debug", None):
             results["_debug"] = reading.summary()
         return results

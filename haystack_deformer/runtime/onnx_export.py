@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,10 +91,11 @@ def graph_file(model: DeFormerForQuestionAnswering, name: str, dtype: str, folde
     # in a folder of its own, then renamed: another process may make the same, and a kill may come between
     with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
         made = Path(scratch) / "graph.onnx"
-        _export(model, GRAPHS[name], made)
+        graph = GRAPHS[name]
+        export(graph.module(model).eval(), graph.example(model), graph.inputs, graph.outputs, made)
         if dtype == "int8":
             exact, made = made, Path(scratch) / "int8.onnx"
-            _quantize(exact, made)
+            quantize(exact, made)
         made.replace(path)
     return path
 
@@ -103,27 +104,42 @@ def _variant(dtype: str) -> str:
     return f"{dtype}-7bit" if dtype == "int8" and not has_vnni() else dtype
 
 
-def _export(model: DeFormerForQuestionAnswering, graph: _Graph, path: Path) -> None:
-    lengths = {name: {1: f"{name}_length"} for name in (*graph.inputs, *graph.outputs)}
+def export(
+    module: nn.Module, example: tuple[Tensor, ...], inputs: Sequence[str], outputs: Sequence[str], path: Path
+) -> None:
+    """
+    Write a module as a graph, valid for any length of its inputs.
+
+    :param module: in evaluation mode, on the CPU.
+    :param example: inputs to trace it with, (1, length, ...).
+    :param inputs: their names.
+    :param outputs: names of the outputs.
+    :param path: file to write.
+    """
     # the exporter by tracing: the newer one takes 30 times as long for the same graph, and torch 2.1 has none
     arguments: dict[str, Any] = {"dynamo": False} if Version(torch.__version__) >= Version("2.5") else {}
     with torch.no_grad(), warnings.catch_warnings():
         # of constants in the trace, which are those of the architecture, and of the exporter's age
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            graph.module(model).eval(),
-            graph.example(model),
+            module,
+            example,
             str(path),
-            input_names=list(graph.inputs),
-            output_names=list(graph.outputs),
-            dynamic_axes=lengths,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_axes={name: {1: f"{name}_length"} for name in (*inputs, *outputs)},
             opset_version=_OPSET,
             **arguments,
         )
 
 
-def _quantize(exact: Path, path: Path) -> None:
-    """Weights to int8 by column, activations by tensor at run time; products of two activations stay fp32."""
+def quantize(exact: Path, path: Path) -> None:
+    """
+    Weights to int8 by column, activations by tensor at run time; products of two activations stay fp32.
+
+    :param exact: graph in fp32.
+    :param path: file to write; another is left beside it.
+    """
     from onnxruntime.quantization import QuantType, quantize_dynamic  # noqa: PLC0415  # of the extra [onnx]
     from onnxruntime.quantization.shape_inference import quant_pre_process  # noqa: PLC0415
 

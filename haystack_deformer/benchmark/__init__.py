@@ -1,0 +1,1 @@
+"""What the plugin would save on this machine: readers side by side, indexing, storage, growth."""

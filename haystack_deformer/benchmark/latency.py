@@ -1,0 +1,111 @@
+"""Whole `predict` calls of all readers, in turn, and where the time of ours goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+from haystack.schema import Document
+
+from haystack_deformer.benchmark.readers import OURS
+from haystack_deformer.benchmark.subject import Subject
+from haystack_deformer.benchmark.timing import Times, take_turns
+
+
+def _passages(subject: Subject, number: int, top_k: int) -> list[Document]:
+    """What a retriever could have found: other passages for every question."""
+    documents = subject.documents
+    return [documents[(number * top_k + place) % len(documents)] for place in range(top_k)]
+
+
+def measure_latency(
+    readers: Mapping[str, Any],
+    subject: Subject,
+    *,
+    top_k: int,
+    rounds: int,
+    before: Callable[[], object] | None = None,
+    progress_bar: bool = True,
+) -> dict[str, Any]:
+    """
+    Time readers on the same questions and passages.
+
+    :param readers: by name.
+    :param subject: questions and passages.
+    :param top_k: passages of a question.
+    :param rounds: questions.
+    :param before: called before each call, off the clock.
+    :param progress_bar: whether to show one.
+    :return: for each reader median and p95 in ms, passages a second, and the ratios to all others, pair by pair.
+    """
+    parts: dict[str, list[dict[str, float]]] = {name: [] for name in readers if name.startswith(OURS)}
+
+    def call(name: str) -> Callable[[int], None]:
+        def predict(number: int) -> None:
+            question = subject.questions[number % len(subject.questions)]
+            begin = perf_counter()
+            readers[name].predict(question, _passages(subject, number, top_k))
+            whole = perf_counter() - begin
+            if name in parts:
+                parts[name].append(_parts(readers[name], whole))
+
+        return predict
+
+    times = take_turns({name: call(name) for name in readers}, rounds, before=before, progress_bar=progress_bar)
+    return {
+        "top_k": top_k,
+        "rounds": rounds,
+        "readers": {name: _summary(name, times, top_k) for name in times},
+        "milliseconds": {
+            name: {part: round(median(taken[part] for taken in rows[1:]) * 1000, 2) for part in rows[0]}
+            for name, rows in parts.items()
+        },
+    }
+
+
+def _summary(name: str, times: Mapping[str, Times], top_k: int) -> dict[str, Any]:
+    own = times[name]
+    return {
+        "median_ms": round(own.median * 1000, 1),
+        "p95_ms": round(own.p95 * 1000, 1),
+        "documents_per_second": round(top_k / own.median, 1),
+        "times_faster_than": {
+            other: [round(value, 2) for value in own.ratio(theirs)] for other, theirs in times.items() if other != name
+        },
+    }
+
+
+def _parts(reader: Any, whole: float) -> dict[str, float]:
+    """Seconds of each part of our reader, and of what is left: answers, and the way there."""
+    timings = vars(reader.last_reading.timings)
+    return {**timings, "answers": whole - sum(timings.values())}
+
+
+def measure_threads(
+    readers: Mapping[str, Any], subject: Subject, *, top_k: int, calls: int, threads: tuple[int, ...] = (1, 2, 4, 8)
+) -> dict[str, Any]:
+    """
+    Questions a second that readers answer for several clients at once.
+
+    :param readers: by name.
+    :param subject: questions and passages.
+    :param top_k: passages of a question.
+    :param calls: questions for each number of clients.
+    :param threads: numbers of clients.
+    """
+
+    def rate(reader: Any, clients: int) -> float:
+        def ask(number: int) -> None:
+            reader.predict(subject.questions[number % len(subject.questions)], _passages(subject, number, top_k))
+
+        with ThreadPoolExecutor(clients) as pool:
+            begin = perf_counter()
+            list(pool.map(ask, range(calls)))
+            return calls / (perf_counter() - begin)
+
+    return {
+        name: {str(clients): round(rate(reader, clients), 2) for clients in threads} for name, reader in readers.items()
+    }
