@@ -46,15 +46,20 @@ def make_store(subject: Subject, folder: Path, codec: str, **values: Any) -> DeF
     return store
 
 
-def make_readers(subject: Subject, store: DeFormerInMemoryDocumentStore, folder: Path) -> dict[str, Any]:
+def make_readers(
+    subject: Subject, store: DeFormerInMemoryDocumentStore, folder: Path, only: str = ""
+) -> dict[str, Any]:
     """
     All readers that can be had here, by name. What is not installed is named in the log and left out.
 
     :param subject: its model.
     :param store: holds its documents' states.
     :param folder: for graphs.
+    :param only: names of readers, or parts of them, separated by commas; empty: all.
     """
-    made = {name: _make(name, make) for name, make in _makers(subject, store, folder).items()}
+    asked = only.split(",")
+    makers = _makers(subject, store, folder).items()
+    made = {name: _make(name, make) for name, make in makers if any(part in name for part in asked)}
     return {name: reader for name, reader in made.items() if reader is not None}
 
 

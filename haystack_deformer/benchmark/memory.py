@@ -1,0 +1,50 @@
+"""The most memory that each reader takes, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from haystack_deformer.benchmark.readers import make_readers, make_store
+from haystack_deformer.benchmark.subject import load_subject
+
+_QUESTIONS = 3
+
+
+def measure_memory(names: Iterable[str], arguments: dict[str, Any]) -> dict[str, int | None]:
+    """
+    Megabytes at the highest, of a process that makes one reader and asks it some questions.
+
+    :param names: of readers.
+    :param arguments: `folder`, `model`, `lower_layers`, `data`, `codec` and `top_k` of the benchmark.
+    :return: by name; None where the process failed.
+    """
+    peaks: dict[str, int | None] = {}
+    for name in names:
+        command = [sys.executable, "-m", __name__, json.dumps({**arguments, "name": name})]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own module
+        peaks[name] = int(result.stdout.split()[-1]) if result.returncode == 0 else None
+    return peaks
+
+
+def _main(arguments: dict[str, Any]) -> None:
+    import resource  # noqa: PLC0415  # not on Windows
+
+    folder = Path(arguments["folder"])
+    subject = load_subject(folder, arguments["model"], arguments["lower_layers"], arguments["data"])
+    top_k = arguments["top_k"]
+    store = make_store(subject, folder / "states", arguments["codec"], progress_bar=False)
+    reader = make_readers(subject, store, folder, only=arguments["name"])[arguments["name"]]
+    for question in subject.questions[:_QUESTIONS]:
+        reader.predict(question, list(subject.documents[:top_k]))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # kilobytes, but on macOS
+    print(peak // 1000 if sys.platform != "darwin" else peak // 1_000_000)  # noqa: T201  # to the parent process
+
+
+if __name__ == "__main__":
+    _main(json.loads(sys.argv[1]))

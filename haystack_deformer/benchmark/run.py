@@ -1,0 +1,165 @@
+"""All parts of the benchmark, one after the other, each kept as soon as it is measured."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from haystack_deformer.benchmark.cold import drop_from_memory
+from haystack_deformer.benchmark.growth import grow_corpus, grow_length, grow_top_k
+from haystack_deformer.benchmark.indexing import measure_indexing
+from haystack_deformer.benchmark.latency import measure_latency, measure_threads
+from haystack_deformer.benchmark.memory import measure_memory
+from haystack_deformer.benchmark.readers import OURS, make_readers, make_store
+from haystack_deformer.benchmark.storage import data_file
+from haystack_deformer.benchmark.subject import load_subject
+from haystack_deformer.benchmark.timing import matmul_flops
+
+PARTS = ("latency", "cold", "memory", "threads", "indexing", "top_k", "length", "corpus")
+RESULTS = "benchmark.json"
+
+
+@dataclass(frozen=True)
+class BenchmarkSettings:
+    """
+    What is measured.
+
+    :param model: name or folder; None: a BERT-base with random weights, made on the spot.
+    :param lower_layers: the cut; None: what the model records, 9 for the one that is made.
+    :param data: SQuAD-format file with questions and passages; None: random words in passages of XQuAD's lengths.
+    :param codec: of the states.
+    :param top_k: passages of a question.
+    :param rounds: questions for each reader.
+    :param parts: of the benchmark.
+    :param only: readers' names or parts of them, separated by commas; empty: all.
+    :param sizes: stored passages of the part "corpus".
+    :param corpus_codec: of its states, which repeat and need room.
+    """
+
+    model: str | None = None
+    lower_layers: int | None = None
+    data: str | None = None
+    codec: str = "SQfp16"
+    top_k: int = 10
+    rounds: int = 20
+    parts: Sequence[str] = ("latency", "cold", "memory", "indexing")
+    only: str = ""
+    sizes: Sequence[int] = (1_000, 10_000, 100_000)
+    corpus_codec: str = "SQ8"
+
+    def __post_init__(self) -> None:
+        if unknown := sorted(set(self.parts) - set(PARTS)):
+            msg = f"The benchmark has no part {', '.join(unknown)}: give some of {', '.join(PARTS)}."
+            raise ValueError(msg)
+        for name in ("top_k", "rounds"):
+            if getattr(self, name) < 1:
+                msg = f"{name} must be at least 1, got {getattr(self, name)}."
+                raise ValueError(msg)
+
+
+def run_benchmark(
+    settings: BenchmarkSettings,
+    folder: Path,
+    *,
+    on_part: Callable[[dict[str, Any]], object] | None = None,
+    progress_bar: bool = True,
+) -> dict[str, Any]:
+    """
+    Measure, and write each part's figures to `benchmark.json` as soon as they are there.
+
+    :param settings: what is measured.
+    :param folder: for models, graphs, states and figures; figures of other parts that are there stay.
+    :param on_part: called with all figures after each part.
+    :param progress_bar: whether to show some.
+    :return: the figures.
+    :raises ValueError: for a model or data that cannot be used.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    subject = load_subject(folder, settings.model, settings.lower_layers, settings.data)
+    store = make_store(subject, folder / "states", settings.codec, progress_bar=progress_bar)
+    readers = make_readers(subject, store, folder, settings.only)
+    ours = {name: reader for name, reader in readers.items() if name.startswith(OURS)}
+    few = max(3, settings.rounds // 4)
+    arguments = {"folder": str(folder), "model": settings.model, "lower_layers": settings.lower_layers}
+    # the fastest that there is: what grows beside it shows most
+    fastest = ("onnx", "int8") if f"{OURS}, ONNX int8" in ours else ("torch", "float32")
+
+    def drop() -> None:
+        drop_from_memory(data_file(store.representations))
+
+    measures: dict[str, Callable[[], Any]] = {
+        "latency": lambda: measure_latency(readers, subject, top_k=settings.top_k, rounds=settings.rounds),
+        "cold": lambda: measure_latency(ours, subject, top_k=settings.top_k, rounds=settings.rounds, before=drop),
+        "memory": lambda: measure_memory(
+            readers, {**arguments, "data": settings.data, "codec": settings.codec, "top_k": settings.top_k}
+        ),
+        "threads": lambda: measure_threads(readers, subject, top_k=settings.top_k, calls=settings.rounds),
+        "indexing": lambda: [
+            measure_indexing(subject, folder / "indexing", settings.codec, backend=backend, dtype=dtype)
+            for backend, dtype in dict.fromkeys((("torch", "float32"), fastest))
+        ],
+        "top_k": lambda: grow_top_k(readers, subject, top_ks=(1, 3, 10, 30, 100), rounds=few),
+        "length": lambda: grow_length(readers, subject, lengths=(32, 64, 128, 192), rounds=few),
+        "corpus": lambda: grow_corpus(
+            subject,
+            folder / "corpus",
+            sizes=settings.sizes,
+            codec=settings.corpus_codec,
+            backend=fastest[0],
+            dtype=fastest[1],
+            rounds=settings.rounds,
+        ),
+    }
+    path = folder / RESULTS
+    figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    figures["subject"] = {
+        "description": subject.description,
+        "lower_layers": store.lower_layers,
+        "layers": store.encoder.model.num_layers,
+        "codec": settings.codec,
+    }
+    figures["machine"] = _machine(store.encoder.model.backbone.hidden_size)
+    for part in PARTS:
+        if part in settings.parts:
+            figures[part] = measures[part]()
+            path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+            if on_part is not None:
+                on_part(figures)
+    return figures
+
+
+def _machine(width: int) -> dict[str, Any]:
+    def installed(name: str) -> str | None:
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            return None
+
+    names = ("torch", "transformers", "farm-haystack", "faiss-cpu", "onnxruntime")
+    # what a layer multiplies: four square products, and two with four times the width
+    shapes = [(160, width, width)] * 4 + [(160, width, 4 * width), (160, 4 * width, width)]
+    return {
+        "processor": _processor(),
+        "threads": torch.get_num_threads(),
+        "fp32_gflops": round(matmul_flops(shapes) / 1e9, 1),
+        "versions": {name: installed(name) for name in names},
+    }
+
+
+def _processor() -> str:
+    path = Path("/proc/cpuinfo")
+    if not path.is_file():
+        return platform.processor() or platform.machine()
+    lines = dict(line.split(":", 1) for line in path.read_text(encoding="utf-8").splitlines() if ":" in line)
+    values = {name.strip(): value.strip() for name, value in lines.items()}
+    # those that decide which products are fast
+    known = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8")
+    flags = [name for name in known if name in values.get("flags", "").split()]
+    return f"{values.get('model name', platform.machine())} ({', '.join(flags)})"

@@ -1,0 +1,184 @@
+"""The benchmark measures what it says: tiny models, no figure is compared with a time."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForQuestionAnswering
+
+from haystack_deformer.benchmark import readers as readers_module
+from haystack_deformer.benchmark.cold import drop_from_memory, resident_bytes
+from haystack_deformer.benchmark.full_onnx import FullOnnxReader
+from haystack_deformer.benchmark.plots import draw_plots
+from haystack_deformer.benchmark.readers import make_readers, make_store
+from haystack_deformer.benchmark.report import render_report
+from haystack_deformer.benchmark.run import PARTS, BenchmarkSettings, run_benchmark
+from haystack_deformer.benchmark.storage import made_states, made_text
+from haystack_deformer.benchmark.subject import XQUAD_LENGTHS, load_subject, make_bert
+from haystack_deformer.benchmark.timing import Times, matmul_flops, take_turns
+from haystack_deformer.passages import load_encoder, load_tokenizer
+
+SMALL = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 64}
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The benchmark's own vocabulary in a small model."""
+    return str(make_bert(tmp_path_factory.mktemp("small") / "bert", **SMALL))
+
+
+class TestSubject:
+    def test_words_are_one_token_each(self, bert: str, tmp_path: Path) -> None:
+        subject = load_subject(tmp_path, bert, 2)
+        tokenizer = load_tokenizer(bert)
+        lengths = [
+            len(tokenizer(document.content, add_special_tokens=False)["input_ids"]) for document in subject.documents
+        ]
+        assert sorted(lengths) == list(XQUAD_LENGTHS)
+        assert len(tokenizer(subject.questions[0], add_special_tokens=False)["input_ids"]) == 13
+        assert tokenizer.unk_token_id not in tokenizer(subject.documents[0].content)["input_ids"]
+
+    def test_from_a_file(self, bert: str, tmp_path: Path) -> None:
+        qas = [{"id": "1", "question": "who", "answers": [{"text": "a", "answer_start": 0}]}]
+        data = {"data": [{"paragraphs": [{"context": "a river", "qas": qas}]}]}
+        (tmp_path / "squad.json").write_text(json.dumps(data))
+        subject = load_subject(tmp_path, bert, 2, tmp_path / "squad.json")
+        assert [document.content for document in subject.documents] == ["a river"]
+        assert list(subject.questions) == ["who"]
+
+
+class TestTiming:
+    def test_calls_take_turns(self) -> None:
+        called: list[tuple[str, int]] = []
+        times = take_turns(
+            {name: lambda number, name=name: called.append((name, number)) for name in "ab"}, 2, progress_bar=False
+        )
+        assert called == [("a", 0), ("b", 0), *(("a", 0), ("b", 0)), *(("a", 1), ("b", 1))]
+        assert all(len(own.seconds) == 2 for own in times.values())
+
+    def test_before_is_off_the_clock(self) -> None:
+        order: list[str] = []
+        take_turns(
+            {"a": lambda _: order.append("a")}, 1, warm_up=0, before=lambda: order.append("-"), progress_bar=False
+        )
+        assert order == ["-", "a"]
+
+    def test_ratios_are_pair_by_pair(self) -> None:
+        ours, theirs = Times(np.array([1.0, 2.0, 4.0])), Times(np.array([2.0, 6.0, 16.0]))
+        assert ours.ratio(theirs)[0] == 3
+        assert ours.median == 2
+        assert theirs.ratio(ours)[0] == pytest.approx(1 / 3)
+
+    def test_matmul_flops(self) -> None:
+        assert 1e7 < matmul_flops([(32, 32, 32)], repeats=3) < 1e14
+
+
+def test_pages_leave_the_memory(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * (1 << 20))
+    path.read_bytes()
+    assert resident_bytes(path) == 1 << 20
+    drop_from_memory(path)
+    if resident_bytes(path) == 1 << 20:
+        pytest.skip("this file system keeps its pages")
+    assert resident_bytes(path) == 0
+
+
+def test_made_states_go_on_where_they_were_stopped(bert: str, tmp_path: Path) -> None:
+    encoder = load_encoder(bert, lower_layers=2)
+    texts = ["w1 w2 w3", "w4"]
+    with made_states(encoder, "SQ8", tmp_path, 5, texts, progress_bar=False):
+        pass
+    with made_states(encoder, "SQ8", tmp_path, 12, texts, progress_bar=False) as states:
+        assert states.store.statistics().count == 12
+        found = states.get([states.key(made_text(number)) for number in range(12)])
+        assert [0 if one is None else one.n_tokens for one in found] == [4, 2] * 6
+        with pytest.raises(ValueError, match=r"need \d+ GiB"):
+            made_states(encoder, "SQ8", tmp_path, 10**12, texts, progress_bar=False)
+
+
+class TestReaders:
+    def test_the_full_model_in_onnx_is_the_upstream_model(self, bert: str, tmp_path: Path) -> None:
+        subject = load_subject(tmp_path, bert, 2)
+        question, document = subject.questions[0], subject.documents[0]
+        (best,) = FullOnnxReader(bert, tmp_path / "onnx").predict(question, [document], top_k=1)["answers"]
+        encoded = load_tokenizer(bert)(question, document.content, return_tensors="pt", return_offsets_mapping=True)
+        offsets = encoded.pop("offset_mapping")[0]
+        with torch.inference_mode():
+            logits = AutoModelForQuestionAnswering.from_pretrained(bert).eval()(**encoded)
+        first = encoded["token_type_ids"][0].tolist().index(1)
+        last = len(offsets) - 2
+        spans = [
+            (float(logits.start_logits[0, i] + logits.end_logits[0, j]), int(offsets[i, 0]), int(offsets[j, 1]))
+            for i in range(first, last + 1)
+            for j in range(i, min(i + 30, last + 1))
+        ]
+        _, start, end = max(spans)
+        assert best.answer == document.content[start:end]
+
+    def test_what_is_not_installed_is_named_and_left_out(
+        self, bert: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        subject = load_subject(tmp_path, bert, 2)
+        store = make_store(subject, tmp_path / "states", "SQ8", progress_bar=False)
+        monkeypatch.setattr(readers_module, "find_spec", lambda _: None)
+        readers = make_readers(subject, store, tmp_path, "full model,torch fp32")
+        assert list(readers) == ["DeFormerReader, torch fp32"]
+        assert "full model, ONNX fp32 is left out" in caplog.text
+
+
+@pytest.fixture(scope="module")
+def figures(bert: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    settings = BenchmarkSettings(
+        model=bert,
+        lower_layers=2,
+        top_k=3,
+        rounds=2,
+        parts=PARTS,
+        only="TransformersReader,DeFormerReader, ONNX int8",
+        sizes=(100, 200),
+    )
+    folder = tmp_path_factory.mktemp("benchmark")
+    figures = run_benchmark(settings, folder, progress_bar=False)
+    assert json.loads((folder / "benchmark.json").read_text()) == figures
+    return figures
+
+
+class TestRun:
+    def test_all_parts(self, figures: dict[str, Any]) -> None:
+        assert set(PARTS) <= set(figures)
+        latency = figures["latency"]["readers"]
+        assert {"TransformersReader", "DeFormerReader, ONNX int8"} <= set(latency)
+        ours = latency["DeFormerReader, ONNX int8"]
+        assert ours["times_faster_than"]["TransformersReader"][0] > 0
+        parts = figures["latency"]["milliseconds"]["DeFormerReader, ONNX int8"]
+        # nothing was computed that the store had
+        assert parts["compute"] == 0
+        assert parts["upper"] > 0
+        assert all(isinstance(peak, int) and peak > 50 for peak in figures["memory"].values())
+        assert [row["passages"] for row in figures["corpus"]] == [100, 200]
+        assert [row["dtype"] for row in figures["indexing"]] == ["float32", "int8"]
+
+    def test_report_and_plots(self, figures: dict[str, Any], tmp_path: Path) -> None:
+        report = render_report(figures)
+        assert report.count("\n## ") == len(PARTS)
+        for line in report.splitlines():
+            assert not line.startswith("|") or line.endswith("|")
+        median = figures["latency"]["readers"]["TransformersReader"]["median_ms"]
+        assert f"| TransformersReader | {median} |" in report
+        paths = draw_plots(figures, tmp_path)
+        assert {path.stem for path in paths} == {
+            f"benchmark-{name}" for name in ("latency", "top-k", "length", "corpus")
+        }
+        assert all(path.read_bytes()[:4] == b"\x89PNG" for path in paths)
+
+    def test_unknown_parts_are_refused(self) -> None:
+        with pytest.raises(ValueError, match="no part speed: give some of latency, cold"):
+            BenchmarkSettings(parts=("speed",))
+        with pytest.raises(ValueError, match="rounds must be at least 1, got 0"):
+            BenchmarkSettings(rounds=0)
