@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from tqdm import tqdm
 
@@ -58,6 +59,7 @@ class PassageReader:
         self.max_answer_length = recorded if max_answer_length is None else max_answer_length
         self.duplicate_filtering = duplicate_filtering
         self._warned = False
+        self._background = ThreadPoolExecutor(thread_name_prefix="deformer-question")
 
     def read(self, question: str, texts: Sequence[str]) -> Reading:
         """
@@ -90,18 +92,25 @@ class PassageReader:
         :raises ValueError: for a blank question.
         """
         reading = Reading(spans=[[] for _ in pairs])
-        with reading.timings.measure("question"):
-            question_states = {
-                question: self.runtime.encode_question(self.encoder.tokenizer.question(question))
-                for question in dict.fromkeys(questions[number] for number, _ in pairs)
-            }
+        # a blank question is refused before anything is read
+        token_ids = {
+            question: self.encoder.tokenizer.question(question)
+            for question in dict.fromkeys(questions[number] for number, _ in pairs)
+        }
+        # beside the first passages' read, which waits for the disk and the codec where this one computes
+        encoding = self._background.submit(
+            lambda: {question: self.runtime.encode_question(ids) for question, ids in token_ids.items()}
+        )
         wanted: dict[str, list[int]] = defaultdict(list)
         for position, (_, number) in enumerate(pairs):
             wanted[texts[number]].append(position)
         with tqdm(total=len(pairs), desc="Reading", unit=" passages", disable=not progress_bar) as bar:
             for chunk in _chunks(wanted):
                 by_question: dict[str, list[tuple[int, PassageRepresentation]]] = defaultdict(list)
-                for text, representation in zip(chunk, self._representations(chunk, reading), strict=True):
+                representations = self._representations(chunk, reading)
+                with reading.timings.measure("question"):
+                    question_states = encoding.result()
+                for text, representation in zip(chunk, representations, strict=True):
                     for position in wanted[text]:
                         by_question[questions[pairs[position][0]]].append((position, representation))
                 for question, passages in by_question.items():
