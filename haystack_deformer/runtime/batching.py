@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+_CPU_TOKENS = 256
+"""Rows of a product from which on more rows gain nothing."""
+
 
 @dataclass(frozen=True)
 class BatchPlan:
@@ -16,10 +19,12 @@ class BatchPlan:
 
     :param batch_size: windows in a batch at most.
     :param max_padding: share of a batch's tokens that may be padding.
+    :param max_tokens: of a batch of more than one window, padding included; None: as many as come together.
     """
 
     batch_size: int
     max_padding: float
+    max_tokens: int | None = None
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -31,13 +36,16 @@ class BatchPlan:
         """
         The plan that suits a device.
 
-        A CPU gains little from a batch and pays for every token of padding (1.7x measured on ten passages of SQuAD's
-        lengths), so that only like lengths go together there; a GPU waits for launches unless batches are large.
+        A CPU pays for every token of padding (1.7x measured on ten passages of SQuAD's lengths) and gains from a batch
+        only what a product of few rows wastes, so that only short windows of like length go together there; a GPU waits
+        for launches unless batches are large.
 
         :param device: where the model runs.
         :param batch_size: windows in a batch at most.
         """
-        return cls(batch_size=batch_size, max_padding=0.03 if device.type == "cpu" else 1.0)
+        if device.type == "cpu":
+            return cls(batch_size, max_padding=0.03, max_tokens=_CPU_TOKENS)
+        return cls(batch_size, max_padding=1.0)
 
     def batches(self, lengths: Sequence[int]) -> Iterator[list[int]]:
         """
@@ -52,7 +60,8 @@ class BatchPlan:
             if batch:
                 padded = lengths[batch[0]] * (len(batch) + 1)
                 wasted = padded - tokens - lengths[position]
-                if len(batch) == self.batch_size or wasted > self.max_padding * padded:
+                full = len(batch) == self.batch_size or (self.max_tokens is not None and padded > self.max_tokens)
+                if full or wasted > self.max_padding * padded:
                     yield batch
                     batch, tokens = [], 0
             batch.append(position)

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from functools import cached_property
+from collections.abc import Iterator, Sequence, Sized
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
-import torch
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.runtime.base import Floats, Runtime, logits_array
 from haystack_deformer.runtime.onnx_export import graph_file
+from haystack_deformer.runtime.pool import WindowPool
 
 
 class OnnxRuntime(Runtime):
     """
     The model's halves as graphs, each loaded at its first use.
 
-    A window runs on one thread and as many windows at once as there are threads: no padding, and no thread that waits
-    for another within a product.
+    A window runs on one thread and as many windows at once as there are threads, without padding.
 
     :param model: in evaluation mode, on the CPU.
     :param dtype: "float32" or "int8".
@@ -50,23 +48,19 @@ class OnnxRuntime(Runtime):
         self.model = model
         self.dtype = dtype
         self.folder = Path(folder)
-        self.threads = threads or torch.get_num_threads()
-        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="deformer-onnx")
+        self._pool = WindowPool(threads)
+        self._sessions: dict[tuple[str, int], Any] = {}
+        self._lock = Lock()
 
-    @cached_property
-    def _question(self) -> Any:
-        # a question is all that there is to run when it comes: its products take all threads
-        return self._session("question", self.threads)
+    def _session(self, name: str, windows: int = 1) -> Any:
+        """A graph with all threads in each product where there is one window to run, else with one."""
+        threads = self._pool.threads if windows == 1 else 1
+        with self._lock:
+            if (name, threads) not in self._sessions:
+                self._sessions[name, threads] = self._load(name, threads)
+            return self._sessions[name, threads]
 
-    @cached_property
-    def _passage(self) -> Any:
-        return self._session("passage", 1)
-
-    @cached_property
-    def _read(self) -> Any:
-        return self._session("read", 1)
-
-    def _session(self, name: str, threads: int) -> Any:
+    def _load(self, name: str, threads: int) -> Any:
         import onnxruntime  # noqa: PLC0415  # of the extra [onnx]
 
         options = onnxruntime.SessionOptions()
@@ -78,40 +72,33 @@ class OnnxRuntime(Runtime):
 
     def encode_question(self, token_ids: Sequence[int]) -> Floats:
         """Run the lower layers over a question."""
-        return self._question.run(None, {"input_ids": np.array([token_ids], dtype=np.int64)})[0][0]
+        return self._session("question").run(None, {"input_ids": np.array([token_ids], dtype=np.int64)})[0][0]
 
     def encode_passages(self, windows: Sequence[Sequence[int]], batch_size: int) -> Iterator[tuple[int, Floats]]:
         """Run the lower layers over windows, one a thread."""
-        session = self._passage
+        session = self._session("passage", len(windows))
 
-        def encode(number: int) -> Floats:
-            return session.run(None, {"input_ids": np.array([windows[number]], dtype=np.int64)})[0][0]
+        def encode(batch: Sequence[int]) -> Floats:
+            return session.run(None, {"input_ids": np.array([windows[batch[0]]], dtype=np.int64)})[0][0]
 
-        yield from self._run(encode, [len(window) for window in windows], batch_size)
+        for (number,), states in self._pool.run(encode, _one_by_one(windows), batch_size):
+            yield number, states
 
     def read(self, question: Floats, windows: Sequence[Floats], batch_size: int) -> tuple[Floats, Floats]:
         """Run the upper layers over windows, one a thread."""
-        session, asked = self._read, question[None]
+        session, asked = self._session("read", len(windows)), question[None]
         start_logits, end_logits = logits_array(windows)
 
-        def read(number: int) -> tuple[Floats, Floats]:
-            starts, ends = session.run(None, {"question": asked, "passage": windows[number][None]})
+        def read(batch: Sequence[int]) -> tuple[Floats, Floats]:
+            starts, ends = session.run(None, {"question": asked, "passage": windows[batch[0]][None]})
             return starts[0], ends[0]
 
-        for number, (starts, ends) in self._run(read, [len(window) for window in windows], batch_size):
+        for (number,), (starts, ends) in self._pool.run(read, _one_by_one(windows), batch_size):
             start_logits[number, : len(starts)] = starts
             end_logits[number, : len(ends)] = ends
         return start_logits, end_logits
 
-    def _run(self, work: Callable[[int], Any], lengths: Sequence[int], batch_size: int) -> Iterator[tuple[int, Any]]:
-        """All windows, the longest first, so that no thread is left alone with one at the end."""
-        order = sorted(range(len(lengths)), key=lambda number: -lengths[number])
-        if len(order) == 1:
-            yield order[0], work(order[0])
-            return
-        # some at a time: what is done waits in memory until it is taken
-        step = max(batch_size, self.threads)
-        for first in range(0, len(order), step):
-            futures = {self._pool.submit(work, number): number for number in order[first : first + step]}
-            for future in as_completed(futures):
-                yield futures[future], future.result()
+
+def _one_by_one(windows: Sequence[Sized]) -> list[list[int]]:
+    """Positions, the longest window first."""
+    return [[number] for number in sorted(range(len(windows)), key=lambda number: -len(windows[number]))]

