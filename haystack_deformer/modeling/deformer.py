@@ -263,7 +263,7 @@ class DeFormerForQuestionAnswering(nn.Module):
         states = self.backbone.run_layers(states, self.lower_layers, self.num_layers, context)
         logits = [
             self._columns(logits, question_mask, passage_mask, question_length)
-            for logits in self.backbone.span_logits(states)
+            for logits in self.backbone.span_logits(states, context)
         ]
         return SpanLogits(start_logits=logits[0], end_logits=logits[1])
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForQuestionAnswering, PretrainedConfig, PreTrainedModel
+from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 
 from haystack_deformer.modeling.backbones import backbone_class
 from haystack_deformer.modeling.config import DeFormerConfig
@@ -112,8 +112,10 @@ def load_upstream(
     """
     # a span has two ends; the config of a classifier's encoder counts its classes, and the head would be as wide
     config.num_labels = 2
+    backbone = backbone_class(config.model_type)
+    chosen = backbone.attention_implementation
     try:
-        model, info = AutoModelForQuestionAnswering.from_pretrained(
+        model, info = backbone.upstream_class(config).from_pretrained(
             name_or_path,
             config=config,
             revision=revision,
@@ -121,6 +123,7 @@ def load_upstream(
             use_safetensors=True,
             torch_dtype=torch.float32,
             output_loading_info=True,
+            **({} if chosen is None else {"attn_implementation": chosen}),
         )
     except SafetensorError as error:
         msg = (

@@ -9,7 +9,12 @@ from enum import Enum
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
-from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForQuestionAnswering,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 
 from haystack_deformer.modeling.config import InputLayout
 
@@ -28,7 +33,8 @@ class TokenContext:
 
     :param attention: bool, (batch, 1, 1 or length, length): which tokens each token may attend to. None: all.
     :param positions: int64, (1 or batch, length): each token's position, restarting at every block below the cut and
-        counted through both above it. Families with absolute positions read it in `embed` alone.
+        counted through both above it; padding does not count. Families with absolute positions have them in the states
+        already; those with relative positions read it in every layer, or `pack` the sequence: its columns say it then.
     :param segments: int64, (1 or batch, length): 0 for the question's tokens, 1 for the passage's. Families with
         relative segment encodings read it in every layer.
     """
@@ -60,6 +66,9 @@ class Backbone(ABC):
     attention_dropout_field: ClassVar[str] = "attention_probs_dropout_prob"
     """Field of the upstream config that holds the dropout of the attention's weights in training."""
 
+    attention_implementation: ClassVar[str | None] = None
+    """Which of upstream's implementations of attention to load; None: the one that upstream takes by itself."""
+
     def __init__(self, model: PreTrainedModel) -> None:
         self.model = model
         self.check(model.config)
@@ -74,6 +83,22 @@ class Backbone(ABC):
         if getattr(config, "is_decoder", False):
             msg = f"A {config.model_type} with is_decoder=True cannot be decomposed: an encoder is needed."
             raise ValueError(msg)
+        implementation = getattr(config, "_attn_implementation", None)
+        if implementation not in {None, "eager", "sdpa"}:
+            msg = (
+                f"A {config.model_type} with attn_implementation={implementation!r} cannot be decomposed: it must "
+                "be 'sdpa' or 'eager', which take a mask that keeps the blocks apart."
+            )
+            raise ValueError(msg)
+
+    @classmethod
+    def upstream_class(cls, config: PretrainedConfig) -> Any:  # noqa: ARG003  # of the families with one head
+        """
+        Transformers' class to load a checkpoint with.
+
+        :param config: of the checkpoint.
+        """
+        return AutoModelForQuestionAnswering
 
     @staticmethod
     @abstractmethod
@@ -125,11 +150,12 @@ class Backbone(ABC):
         """
 
     @abstractmethod
-    def span_logits(self, states: Tensor) -> tuple[Tensor, Tensor]:
+    def span_logits(self, states: Tensor, context: TokenContext) -> tuple[Tensor, Tensor]:
         """
         The logits of a span's start and end.
 
         :param states: (batch, length, hidden_size), after the last layer.
+        :param context: of the joined sequence, for heads that look at more than one token at a time.
         :return: two of (batch, length).
         """
 

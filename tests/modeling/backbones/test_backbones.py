@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from haystack_deformer.modeling import BACKBONES, backbone_class
-from haystack_deformer.modeling.backbones import BertBackbone
+from haystack_deformer.modeling.backbones.bert import BertBackbone
 
 
 def test_known_families() -> None:
@@ -14,5 +14,5 @@ def test_known_families() -> None:
 
 
 def test_unknown_family_lists_the_known() -> None:
-    with pytest.raises(ValueError, match=r"'t5'.*Known types: bert"):
+    with pytest.raises(ValueError, match=r"'t5'.*Known types: albert, bert,.*docs/adding-a-family\.md"):
         backbone_class("t5")

@@ -1,0 +1,111 @@
+"""A tiny random model of each family, and the upstream model run over both blocks as k = 0 runs over them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import transformers
+from torch import Tensor
+from transformers import PretrainedConfig, PreTrainedModel
+
+VOCABULARY = 99
+LAYERS = 3
+TINY = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": 32,
+    "num_hidden_layers": LAYERS,
+    "num_attention_heads": 4,
+    "intermediate_size": 48,
+    "max_position_embeddings": 64,
+}
+
+Upstream = Callable[[PreTrainedModel, Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class Family:
+    """
+    A line of the conformance test.
+
+    :param name: of transformers' classes, without `Config` and `ForQuestionAnswering`.
+    :param upstream: logits of start and end by the upstream model's own `forward`, over the joined blocks.
+    :param values: of the config, beside `TINY`.
+    :param head: what the upstream class is called behind its name.
+    """
+
+    name: str
+    upstream: Upstream
+    values: dict[str, Any]
+    head: str = "ForQuestionAnswering"
+
+    def config(self) -> PretrainedConfig:
+        return getattr(transformers, f"{self.name}Config")(**TINY | self.values)
+
+    @property
+    def upstream_class(self) -> type[PreTrainedModel]:
+        return getattr(transformers, self.name + self.head)
+
+    def model(self, seed: int = 0, config: PretrainedConfig | None = None) -> PreTrainedModel:
+        """Weights wide enough for answers to depend on every part of the input."""
+        torch.manual_seed(seed)
+        model = self.upstream_class(config or self.config()).eval()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.copy_(torch.randn_like(parameter) * 0.15 + (1.0 if is_scale(model, parameter) else 0.0))
+        return model
+
+
+def is_scale(model: PreTrainedModel, parameter: Tensor) -> bool:
+    """Whether a parameter scales what was normalised."""
+    return any(
+        getattr(module, "weight", None) is parameter for module in model.modules() if "Norm" in type(module).__name__
+    )
+
+
+def restarted(question: Tensor, passage: Tensor, first: int = 0) -> Tensor:
+    """Positions of both blocks, each from `first`."""
+    return first + torch.cat([torch.arange(question.shape[1]), torch.arange(passage.shape[1])])[None]
+
+
+def segments(question: Tensor, passage: Tensor) -> Tensor:
+    return torch.cat([torch.zeros_like(question), torch.ones_like(passage)], dim=1)
+
+
+def both(output: Any) -> tuple[Tensor, Tensor]:
+    return output.start_logits, output.end_logits
+
+
+def bert_like(model: PreTrainedModel, question: Tensor, passage: Tensor) -> tuple[Tensor, Tensor]:
+    joined = torch.cat([question, passage], dim=1)
+    return both(model(joined, position_ids=restarted(question, passage), token_type_ids=segments(question, passage)))
+
+
+def roberta_like(model: PreTrainedModel, question: Tensor, passage: Tensor) -> tuple[Tensor, Tensor]:
+    first = model.config.pad_token_id + 1
+    return both(model(torch.cat([question, passage], dim=1), position_ids=restarted(question, passage, first)))
+
+
+def distilbert(model: PreTrainedModel, question: Tensor, passage: Tensor) -> tuple[Tensor, Tensor]:
+    """Upstream takes no positions, but embeddings to which it adds those of the columns."""
+    joined = torch.cat([question, passage], dim=1)
+    words, positions = model.distilbert.embeddings.word_embeddings, model.distilbert.embeddings.position_embeddings
+    columns = positions(torch.arange(joined.shape[1]))[None]
+    return both(model(inputs_embeds=words(joined) + positions(restarted(question, passage)) - columns))
+
+
+GROUPS = {"num_hidden_groups": 2, "inner_group_num": 2}
+
+FAMILIES = {
+    "albert": Family("Albert", bert_like, {"embedding_size": 16}),
+    "albert-groups": Family("Albert", bert_like, {"embedding_size": 16, "num_hidden_layers": 4, **GROUPS}),
+    "bert": Family("Bert", bert_like, {}),
+    "camembert": Family("Camembert", roberta_like, {"type_vocab_size": 1, "pad_token_id": 1}),
+    "distilbert": Family("DistilBert", distilbert, {"hidden_dim": 48}),
+    "electra": Family("Electra", bert_like, {"embedding_size": 16}),
+    "electra-wide": Family("Electra", bert_like, {"embedding_size": 32}),
+    "roberta": Family("Roberta", roberta_like, {"type_vocab_size": 1, "pad_token_id": 1}),
+    "xlm-roberta": Family("XLMRoberta", roberta_like, {"type_vocab_size": 1, "pad_token_id": 1}),
+}
