@@ -8,6 +8,7 @@ from haystack_deformer.modeling.backbones.bert import BertBackbone
 from haystack_deformer.modeling.backbones.distilbert import DistilBertBackbone
 from haystack_deformer.modeling.backbones.electra import ElectraBackbone
 from haystack_deformer.modeling.backbones.roberta import RobertaBackbone
+from haystack_deformer.modeling.backbones.xlnet import XLNetBackbone
 
 _FAMILIES: tuple[type[Backbone], ...] = (
     AlbertBackbone,
@@ -15,6 +16,7 @@ _FAMILIES: tuple[type[Backbone], ...] = (
     DistilBertBackbone,
     ElectraBackbone,
     RobertaBackbone,
+    XLNetBackbone,
 )
 BACKBONES: dict[str, type[Backbone]] = {name: family for family in _FAMILIES for name in family.model_types}
 

@@ -63,8 +63,8 @@ class Backbone(ABC):
     fingerprint_fields: ClassVar[tuple[str, ...]]
     """Fields of the upstream config that change the states without changing the weights."""
 
-    attention_dropout_field: ClassVar[str] = "attention_probs_dropout_prob"
-    """Field of the upstream config that holds the dropout of the attention's weights in training."""
+    attention_dropout_field: ClassVar[str | None] = "attention_probs_dropout_prob"
+    """Field of the upstream config that holds the dropout of the attention's weights in training; None: none does."""
 
     attention_implementation: ClassVar[str | None] = None
     """Which of upstream's implementations of attention to load; None: the one that upstream takes by itself."""

@@ -22,6 +22,8 @@ TINY = {
     "max_position_embeddings": 64,
 }
 
+XLNET = {"vocab_size": VOCABULARY, "d_model": 32, "n_layer": LAYERS, "n_head": 4, "d_inner": 48}
+
 Upstream = Callable[[PreTrainedModel, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
@@ -42,7 +44,7 @@ class Family:
     head: str = "ForQuestionAnswering"
 
     def config(self) -> PretrainedConfig:
-        return getattr(transformers, f"{self.name}Config")(**TINY | self.values)
+        return getattr(transformers, f"{self.name}Config")(**(XLNET if self.name == "XLNet" else TINY) | self.values)
 
     @property
     def upstream_class(self) -> type[PreTrainedModel]:
@@ -96,6 +98,28 @@ def distilbert(model: PreTrainedModel, question: Tensor, passage: Tensor) -> tup
     return both(model(inputs_embeds=words(joined) + positions(restarted(question, passage)) - columns))
 
 
+def xlnet_segments(question: Tensor, passage: Tensor) -> Tensor:
+    """Those of upstream's tokenizer: the passage's, the question's, that of `<cls>`."""
+    segments = torch.cat([torch.zeros_like(passage), torch.ones_like(question)], dim=1)
+    segments[:, -1] = 2
+    return segments
+
+
+def xlnet(model: PreTrainedModel, question: Tensor, passage: Tensor) -> tuple[Tensor, Tensor]:
+    joined = torch.cat([passage, question], dim=1)
+    return both(model(joined, token_type_ids=xlnet_segments(question, passage)))
+
+
+def xlnet_beam(model: PreTrainedModel, question: Tensor, passage: Tensor) -> tuple[Tensor, Tensor]:
+    """Ends are of the best start in the passage before its `<sep>`, that of `<cls>` is of itself."""
+    joined = torch.cat([passage, question], dim=1)
+    states = model.transformer(joined, token_type_ids=xlnet_segments(question, passage))[0]
+    start = model.start_logits(states)
+    end = model.end_logits(states, start_positions=start[:, : passage.shape[1] - 1].argmax(1))
+    of_cls = model.end_logits(states, start_positions=torch.full((len(joined),), joined.shape[1] - 1))
+    return start, torch.cat([end[:, :-1], of_cls[:, -1:]], dim=1)
+
+
 GROUPS = {"num_hidden_groups": 2, "inner_group_num": 2}
 
 FAMILIES = {
@@ -107,5 +131,8 @@ FAMILIES = {
     "electra": Family("Electra", bert_like, {"embedding_size": 16}),
     "electra-wide": Family("Electra", bert_like, {"embedding_size": 32}),
     "roberta": Family("Roberta", roberta_like, {"type_vocab_size": 1, "pad_token_id": 1}),
+    "xlnet": Family("XLNet", xlnet, {}, head="ForQuestionAnsweringSimple"),
+    "xlnet-beam": Family("XLNet", xlnet_beam, {}),
+    "xlnet-clamped": Family("XLNet", xlnet, {"clamp_len": 5}, head="ForQuestionAnsweringSimple"),
     "xlm-roberta": Family("XLMRoberta", roberta_like, {"type_vocab_size": 1, "pad_token_id": 1}),
 }
