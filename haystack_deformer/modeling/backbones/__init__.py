@@ -5,16 +5,22 @@ from __future__ import annotations
 from haystack_deformer.modeling.backbones.albert import AlbertBackbone
 from haystack_deformer.modeling.backbones.base import Backbone, Block, TokenContext
 from haystack_deformer.modeling.backbones.bert import BertBackbone
+from haystack_deformer.modeling.backbones.deberta import DebertaBackbone
 from haystack_deformer.modeling.backbones.distilbert import DistilBertBackbone
 from haystack_deformer.modeling.backbones.electra import ElectraBackbone
+from haystack_deformer.modeling.backbones.modernbert import ModernBertBackbone
+from haystack_deformer.modeling.backbones.mpnet import MPNetBackbone
 from haystack_deformer.modeling.backbones.roberta import RobertaBackbone
 from haystack_deformer.modeling.backbones.xlnet import XLNetBackbone
 
 _FAMILIES: tuple[type[Backbone], ...] = (
     AlbertBackbone,
     BertBackbone,
+    DebertaBackbone,
     DistilBertBackbone,
     ElectraBackbone,
+    ModernBertBackbone,
+    MPNetBackbone,
     RobertaBackbone,
     XLNetBackbone,
 )

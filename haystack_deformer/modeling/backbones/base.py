@@ -121,6 +121,11 @@ class Backbone(ABC):
         """What maps the last states to the logits of start and end."""
 
     @property
+    def shared(self) -> nn.Module | None:
+        """What every layer uses beside its own weights, such as relative positions; None: nothing."""
+        return None
+
+    @property
     def max_block_length(self) -> int | None:
         """Tokens of the longest block that has positions; None where positions have no end."""
         return None
@@ -162,6 +167,8 @@ class Backbone(ABC):
     def lower_modules(self, lower_layers: int) -> Iterator[tuple[str, nn.Module]]:
         """The modules whose weights a passage's states depend on, named for the fingerprint."""
         yield "embeddings", self.embeddings
+        if lower_layers and self.shared is not None:
+            yield "shared", self.shared
         for number, layer in enumerate(self.layers[:lower_layers]):
             yield f"layer.{number}", layer
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
@@ -14,7 +16,7 @@ from haystack_deformer.modeling.config import InputLayout
 class RobertaBackbone(EncoderBackbone):
     """RoBERTa, XLM-RoBERTa, CamemBERT: `RobertaForQuestionAnswering` and the like."""
 
-    model_types = ("roberta", "xlm-roberta", "camembert")
+    model_types: ClassVar[tuple[str, ...]] = ("roberta", "xlm-roberta", "camembert")
     fingerprint_fields = (*EncoderBackbone.fingerprint_fields, "pad_token_id")
 
     @staticmethod

@@ -98,6 +98,15 @@ def distilbert(model: PreTrainedModel, question: Tensor, passage: Tensor) -> tup
     return both(model(inputs_embeds=words(joined) + positions(restarted(question, passage)) - columns))
 
 
+def as_joined(model: PreTrainedModel, question: Tensor, passage: Tensor) -> tuple[Tensor, Tensor]:
+    """Of families whose positions are distances alone, which no block restarts at k = 0."""
+    return both(model(torch.cat([question, passage], dim=1)))
+
+
+def with_segments(model: PreTrainedModel, question: Tensor, passage: Tensor) -> tuple[Tensor, Tensor]:
+    return both(model(torch.cat([question, passage], dim=1), token_type_ids=segments(question, passage)))
+
+
 def xlnet_segments(question: Tensor, passage: Tensor) -> Tensor:
     """Those of upstream's tokenizer: the passage's, the question's, that of `<cls>`."""
     segments = torch.cat([torch.zeros_like(passage), torch.ones_like(question)], dim=1)
@@ -120,6 +129,10 @@ def xlnet_beam(model: PreTrainedModel, question: Tensor, passage: Tensor) -> tup
     return start, torch.cat([end[:, :-1], of_cls[:, -1:]], dim=1)
 
 
+RELATIVE = {"relative_attention": True, "pos_att_type": ["c2p", "p2c"], "position_biased_input": False}
+V3 = {**RELATIVE, "position_buckets": 8, "norm_rel_ebd": "layer_norm", "share_att_key": True, "type_vocab_size": 0}
+# layers 1 and 2 look two tokens to each side
+MODERN = {"local_attention": 4, "pad_token_id": 0}
 GROUPS = {"num_hidden_groups": 2, "inner_group_num": 2}
 
 FAMILIES = {
@@ -127,9 +140,15 @@ FAMILIES = {
     "albert-groups": Family("Albert", bert_like, {"embedding_size": 16, "num_hidden_layers": 4, **GROUPS}),
     "bert": Family("Bert", bert_like, {}),
     "camembert": Family("Camembert", roberta_like, {"type_vocab_size": 1, "pad_token_id": 1}),
+    "deberta": Family("Deberta", as_joined, {**RELATIVE, "type_vocab_size": 0}),
+    "deberta-absolute": Family("Deberta", bert_like, {"relative_attention": False, "type_vocab_size": 2}),
+    "deberta-v2": Family("DebertaV2", with_segments, {**RELATIVE, "type_vocab_size": 2}),
+    "deberta-v3": Family("DebertaV2", as_joined, V3),
     "distilbert": Family("DistilBert", distilbert, {"hidden_dim": 48}),
     "electra": Family("Electra", bert_like, {"embedding_size": 16}),
     "electra-wide": Family("Electra", bert_like, {"embedding_size": 32}),
+    "modernbert": Family("ModernBert", as_joined, MODERN),
+    "mpnet": Family("MPNet", roberta_like, {"pad_token_id": 1}),
     "roberta": Family("Roberta", roberta_like, {"type_vocab_size": 1, "pad_token_id": 1}),
     "xlnet": Family("XLNet", xlnet, {}, head="ForQuestionAnsweringSimple"),
     "xlnet-beam": Family("XLNet", xlnet_beam, {}),

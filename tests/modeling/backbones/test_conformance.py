@@ -54,7 +54,7 @@ def other_values(name: str, value: Any) -> list[Any]:
     if isinstance(value, bool):
         return [not value]
     if isinstance(value, int):
-        return [value + 1, 2 * value, 3]
+        return [value + 1, 3]
     if isinstance(value, float):
         return [2 * value + 0.5]
     if isinstance(value, str):
@@ -262,7 +262,11 @@ class TestConformance:
         model = cut(upstream, 2)
         states, fingerprint = self.states(model, ids), model.lower_fingerprint
         depends = set()
+        # of generation and the like; of these, padding alone can be an embedding or a position
+        general = PretrainedConfig().to_dict().keys() - {"pad_token_id"}
         for name, value in upstream.config.to_dict().items():
+            if name in general:
+                continue
             for other in other_values(name, value):
                 changed = self.changed(family, upstream, name, other)
                 # a sum in another order is no other state
