@@ -43,6 +43,11 @@ class Family:
     values: dict[str, Any]
     head: str = "ForQuestionAnswering"
 
+    @property
+    def passage_first(self) -> bool:
+        """Whether the passage stands first, and the null token last."""
+        return self.name == "XLNet"
+
     def config(self) -> PretrainedConfig:
         return getattr(transformers, f"{self.name}Config")(**(XLNET if self.name == "XLNet" else TINY) | self.values)
 
@@ -110,7 +115,8 @@ def with_segments(model: PreTrainedModel, question: Tensor, passage: Tensor) -> 
 def xlnet_segments(question: Tensor, passage: Tensor) -> Tensor:
     """Those of upstream's tokenizer: the passage's, the question's, that of `<cls>`."""
     segments = torch.cat([torch.zeros_like(passage), torch.ones_like(question)], dim=1)
-    segments[:, -1] = 2
+    # a question of no tokens leaves the passage alone
+    segments[:, passage.shape[1] :][:, -1:] = 2
     return segments
 
 

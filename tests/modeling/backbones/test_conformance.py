@@ -64,6 +64,43 @@ def other_values(name: str, value: Any) -> list[Any]:
     return []
 
 
+class UpstreamLayer:
+    """
+    What enters a layer of upstream's own `forward`; left at once, unless other states are to enter in their place.
+
+    :param number: of the layer, from 1; where layers share a module, of its calls.
+    """
+
+    def __init__(self, model: DeFormerForQuestionAnswering, number: int, states: Tensor | None = None) -> None:
+        self.number, self.states = number, states
+        self.calls = 0
+        modules = {id(layer): layer for layer in model.backbone.layers}.values()
+        self.hooks = [module.register_forward_pre_hook(self, with_kwargs=True) for module in modules]
+
+    def __call__(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        self.calls += 1
+        if self.calls != self.number:
+            return None
+        name = None if args else next(name for name in ("hidden_states", "x") if name in kwargs)
+        entering = args[0] if args else kwargs[name]
+        # XLNet has the batch in the middle
+        turned = entering.shape[1] == 2
+        if self.states is None:
+            self.entered = entering.transpose(0, 1) if turned else entering
+            raise StopIteration
+        states = self.states.transpose(0, 1) if turned else self.states
+        assert states.shape == entering.shape
+        return ((states, *args[1:]), kwargs) if args else (args, {**kwargs, name: states})
+
+    def __enter__(self) -> UpstreamLayer:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
+        for hook in self.hooks:
+            hook.remove()
+        return isinstance(error, StopIteration)
+
+
 @pytest.fixture(scope="module", params=FAMILIES)
 def family(request: pytest.FixtureRequest) -> Family:
     return FAMILIES[request.param]
@@ -139,17 +176,40 @@ class TestConformance:
         for actual in (model(questions, passages), short):
             ours = (actual.start_logits, actual.end_logits)
             for one, other in zip(ours, family.upstream(upstream, questions, passages), strict=True):
-                assert_close(one, self.columns(model, other, questions.shape[1]))
+                assert_close(one, self.columns(family, other, questions.shape[1]))
 
     @staticmethod
-    def columns(model: DeFormerForQuestionAnswering, logits: Tensor, question_length: int) -> Tensor:
+    def columns(family: Family, logits: Tensor, question_length: int) -> Tensor:
         """Of the logits of a joined sequence the null token's and the passage's."""
-        if model.backbone.passage_first:
-            question, passage = logits[:, -question_length:], logits[:, :-question_length]
-        else:
-            question, passage = logits[:, :question_length], logits[:, question_length:]
-        null = question[:, :1] if model.backbone.null_first else question[:, -1:]
-        return torch.cat([null, passage], dim=1)
+        if family.passage_first:
+            return torch.cat([logits[:, -1:], logits[:, :-question_length]], dim=1)
+        return torch.cat([logits[:, :1], logits[:, question_length:]], dim=1)
+
+    @torch.inference_mode()
+    def test_lower_layers_are_upstreams_over_one_block(
+        self, family: Family, model: DeFormerForQuestionAnswering
+    ) -> None:
+        """Upstream never saw the other block: a block of no tokens stands in its place."""
+        question, passage = torch.cat(random_ids(7, 7, seed=17)), torch.cat(random_ids(25, 25, seed=18))
+        for blocks, actual in (
+            ((question, passage[:, :0]), model.encode_question(question)),
+            ((question[:, :0], passage), model.encode_passages(passage)),
+        ):
+            with UpstreamLayer(model, model.lower_layers + 1) as layer:
+                family.upstream(model.model, *blocks)
+            assert_close(actual, layer.entered)
+
+    @torch.inference_mode()
+    def test_upper_layers_are_upstreams_over_both(self, family: Family, model: DeFormerForQuestionAnswering) -> None:
+        """Upstream reads both blocks at once; what enters its first upper layer is put in place of its own states."""
+        question, passage = torch.cat(random_ids(7, 7, seed=19)), torch.cat(random_ids(25, 25, seed=20))
+        blocks = model.encode_question(question), model.encode_passages(passage)
+        joined = torch.cat(blocks[::-1] if family.passage_first else blocks, dim=1)
+        with UpstreamLayer(model, model.lower_layers + 1, joined):
+            expected = family.upstream(model.model, question, passage)
+        actual = model.read(*blocks)
+        for ours, theirs in zip((actual.start_logits, actual.end_logits), expected, strict=True):
+            assert_close(ours, self.columns(family, theirs, question.shape[1]))
 
     @torch.inference_mode()
     def test_passages_states_do_not_change_with_their_company(
