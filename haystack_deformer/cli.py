@@ -1,4 +1,4 @@
-"""The command `haystack-deformer`: train a model at a cut, measure it, index a folder of texts, ask it."""
+"""The command `haystack-deformer`: choose a cut, train a model at it, measure it, index a folder of texts, ask it."""
 
 # torch and Haystack take seconds to import: each command imports what it needs, so that --help is at once
 # ruff: noqa: PLC0415
@@ -14,7 +14,7 @@ from haystack_deformer.training.config import TrainingConfig
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 
-Model = Annotated[str, typer.Option(help="Name or folder of a BERT question-answering checkpoint or an encoder.")]
+Model = Annotated[str, typer.Option(help="Name or folder of a question-answering checkpoint or an encoder.")]
 LowerLayers = Annotated[
     int | None, typer.Option(help="The cut k, 0 to layers - 1. Default: what the model records.", min=0)
 ]
@@ -31,6 +31,36 @@ def _main(
 ) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("haystack_deformer").setLevel(logging.INFO if verbose else logging.WARNING)
+
+
+@app.command()
+def inspect(
+    model: Annotated[str, typer.Argument(help="Name or folder of a question-answering checkpoint or an encoder.")],
+    question_length: Annotated[int, typer.Option(help="Tokens of a question, special tokens included.", min=1)] = 16,
+    passage_length: Annotated[int, typer.Option(help="Tokens of a passage, special tokens included.", min=1)] = 176,
+    passages: Annotated[int, typer.Option(help="Passages that are read for a question.", min=1)] = 10,
+    codec: Annotated[
+        list[str] | None,
+        typer.Option(help="faiss codec of the states. Repeat for several. Default: four usual ones."),
+    ] = None,
+    repeats: Annotated[int, typer.Option(help="Of each measurement; the median counts.", min=1)] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON in place of a table.")] = False,
+) -> None:
+    """What each cut of a model would save on this machine, and what the states would take. Loads no weights."""
+    with _clear_errors():
+        import json
+
+        from haystack_deformer.inspection import CODECS, inspect_model
+
+        inspection = inspect_model(
+            model,
+            question_length=question_length,
+            passage_length=passage_length,
+            passages=passages,
+            codecs=codec or CODECS,
+            repeats=repeats,
+        )
+        typer.echo(json.dumps(inspection.to_dict()) if as_json else inspection.to_table())
 
 
 @app.command()

@@ -137,9 +137,10 @@ class PassageTokenizer:
     def _text_ids(self, encoding: Any) -> list[int]:
         """Token ids of a text, its words that look like special tokens as unknown ones."""
         token_ids: list[int] = encoding.ids
-        if self._special_ids.isdisjoint(token_ids):
+        unknown = self.tokenizer.unk_token_id
+        if unknown is None or self._special_ids.isdisjoint(token_ids):
             return token_ids
-        return [self.tokenizer.unk_token_id if number in self._special_ids else number for number in token_ids]
+        return [unknown if number in self._special_ids else number for number in token_ids]
 
     def _windows(self, text: str, encoding: Any) -> TokenizedPassage:
         offsets = _offsets(text, encoding)
