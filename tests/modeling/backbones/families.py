@@ -141,7 +141,7 @@ V3 = {**RELATIVE, "position_buckets": 8, "norm_rel_ebd": "layer_norm", "share_at
 MODERN = {"local_attention": 4, "pad_token_id": 0}
 GROUPS = {"num_hidden_groups": 2, "inner_group_num": 2}
 
-FAMILIES = {
+ALL = {
     "albert": Family("Albert", bert_like, {"embedding_size": 16}),
     "albert-groups": Family("Albert", bert_like, {"embedding_size": 16, "num_hidden_layers": 4, **GROUPS}),
     "bert": Family("Bert", bert_like, {}),
@@ -161,3 +161,6 @@ FAMILIES = {
     "xlnet-clamped": Family("XLNet", xlnet, {"clamp_len": 5}, head="ForQuestionAnsweringSimple"),
     "xlm-roberta": Family("XLMRoberta", roberta_like, {"type_vocab_size": 1, "pad_token_id": 1}),
 }
+
+# an older transformers does not know every family
+FAMILIES = {name: family for name, family in ALL.items() if hasattr(transformers, family.name + family.head)}
