@@ -33,7 +33,7 @@ def resolve_config(
     :param lower_layers: the cut k; None: the recorded one, else three quarters of the layers.
     :param revision: branch, tag or commit on the model hub.
     :param token: for a private model of the hub.
-    :raises ValueError: for a family that is not known or a cut that does not fit.
+    :raises ValueError: for a family that is not known, a variant that cannot be cut, or a cut that does not fit.
     :raises OSError: where there is no config.
     """
     check_folder(name_or_path)
@@ -43,8 +43,10 @@ def resolve_config(
     except OSError as error:
         msg = f"{str(name_or_path)!r} is neither a folder nor a model that the model hub or its cache gives: {error}"
         raise OSError(msg) from error
-    backbone_class(str(raw.get("model_type")))
+    backbone = backbone_class(str(raw.get("model_type")))
     config = AutoConfig.from_pretrained(name_or_path, revision=revision, token=token)
+    # before any weights are fetched
+    backbone.check(config)
     recorded = DeFormerConfig.from_dict(config.deformer) if getattr(config, "deformer", None) else None
     layers = int(config.num_hidden_layers)
     if lower_layers is None and recorded is None:
