@@ -119,7 +119,8 @@ def inspect_model(
     token: str | bool | None = None,
 ) -> Inspection:
     """
-    Compute and measure what each cut of a model saves. Reads its config, no weights: time does not depend on them.
+    Compute and measure, on the CPU, what each cut of a model saves. Reads its config, no weights: time does not depend
+    on them.
 
     :param name_or_path: a name on the model hub or a folder.
     :param question_length: tokens of the question, special tokens included.

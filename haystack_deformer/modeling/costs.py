@@ -30,6 +30,17 @@ def layer_flops(config: PretrainedConfig, length: int) -> int:
     return layers * (projections + attention + feed_forward + _relative_flops(config, length))
 
 
+def convolution_flops(config: PretrainedConfig, length: int) -> int:
+    """
+    Floating-point operations of the convolution that some DeBERTa v2 have over their first layer.
+
+    :param config: of the upstream model.
+    :param length: tokens of the sequence.
+    """
+    groups = getattr(config, "conv_groups", 1)
+    return 2 * length * getattr(config, "conv_kernel_size", 0) * int(config.hidden_size) ** 2 // groups
+
+
 def _relative_flops(config: PretrainedConfig, length: int) -> int:
     """What a layer does more for relative positions and segments."""
     hidden = int(config.hidden_size)
@@ -63,8 +74,11 @@ def reading_flops(
     :param passages: how many.
     """
     upper_layers = int(config.num_hidden_layers) - lower_layers
+    both = question_length + passage_length
     question = lower_layers * layer_flops(config, question_length)
-    return question + passages * upper_layers * layer_flops(config, question_length + passage_length)
+    upper = passages * upper_layers * layer_flops(config, both)
+    first = convolution_flops(config, question_length) if lower_layers else passages * convolution_flops(config, both)
+    return question + upper + first
 
 
 def compute_ratio(

@@ -86,14 +86,7 @@ class DeFormerForQuestionAnswering(nn.Module):
         config, deformer_config = resolve_config(name_or_path, lower_layers, revision=revision, token=token)
         deformer_config = replace(deformer_config, **deformer_values)
         if attention_dropout is not None:
-            field = backbone_class(config.model_type).attention_dropout_field
-            if field is None:
-                msg = (
-                    f"attention_dropout={attention_dropout} cannot be set for a model of type {config.model_type!r}, "
-                    "whose dropout is one for all: leave it out."
-                )
-                raise ValueError(msg)
-            setattr(config, field, attention_dropout)
+            backbone_class(config.model_type).set_attention_dropout(config, attention_dropout)
         model = load_upstream(name_or_path, config, revision=revision, token=token)
         return cls(model, deformer_config).eval()
 

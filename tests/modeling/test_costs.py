@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig
 
 from haystack_deformer.modeling import Block, TokenContext, backbone_class
-from haystack_deformer.modeling.costs import compute_ratio, layer_flops, reading_flops
+from haystack_deformer.modeling.costs import compute_ratio, convolution_flops, layer_flops, reading_flops
 from tests.modeling.backbones.families import FAMILIES, Family
 
 BASE = BertConfig()
@@ -35,7 +35,9 @@ def test_layers_cost_what_torch_counts(family: Family) -> None:
     # of a fused attention torch counts nothing on a CPU
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         backbone.run_layers(states, 0, 2, context)
-    assert counter.get_total_flops() == pytest.approx(2 * layer_flops(backbone.model.config, 24), rel=0.001)
+    config = backbone.model.config
+    expected = 2 * layer_flops(config, 24) + convolution_flops(config, 24)
+    assert counter.get_total_flops() == pytest.approx(expected, rel=0.001)
 
 
 def test_question_is_counted_once() -> None:

@@ -100,6 +100,23 @@ class Backbone(ABC):
         """
         return AutoModelForQuestionAnswering
 
+    @classmethod
+    def set_attention_dropout(cls, config: PretrainedConfig, value: float) -> None:
+        """
+        Set the dropout of the attention's weights in training.
+
+        :param config: of the upstream model, changed in place.
+        :param value: the share to drop.
+        :raises ValueError: for a family that has no field for it alone.
+        """
+        if cls.attention_dropout_field is None:
+            msg = (
+                f"attention_dropout={value} cannot be set for a model of type {config.model_type!r}, whose dropout is "
+                "one for all: leave it out."
+            )
+            raise ValueError(msg)
+        setattr(config, cls.attention_dropout_field, value)
+
     @staticmethod
     @abstractmethod
     def layout(tokenizer: PreTrainedTokenizerFast) -> InputLayout:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from transformers import PretrainedConfig
 
-from haystack_deformer.modeling.backbones.base import TokenContext
+from haystack_deformer.modeling.backbones.base import Block, TokenContext
 from haystack_deformer.modeling.backbones.encoder import EncoderBackbone, first
 from haystack_deformer.modeling.backbones.packing import pack, unpack
+from haystack_deformer.modeling.masks import present_tokens
 
 
 class DebertaBackbone(EncoderBackbone):
@@ -30,23 +30,16 @@ class DebertaBackbone(EncoderBackbone):
         "norm_rel_ebd",
         "share_att_key",
         "talking_head",
+        "conv_act",
+        "conv_groups",
     )
-
-    @classmethod
-    def check(cls, config: PretrainedConfig) -> None:
-        """Refuse a convolution over the first layer, which mixes what stands at the blocks' border."""
-        super().check(config)
-        size = getattr(config, "conv_kernel_size", 0)
-        if size:
-            msg = f"A {config.model_type} with conv_kernel_size={size} cannot be decomposed: it must be 0, as in v3."
-            raise ValueError(msg)
 
     @property
     def shared(self) -> nn.Module | None:
-        """The embeddings of distances, and their normalisation where there is one."""
-        encoder = self.base.encoder
-        parts = [getattr(encoder, name) for name in ("rel_embeddings", "LayerNorm") if hasattr(encoder, name)]
-        return nn.ModuleList(parts) if self.model.config.relative_attention else None
+        """The embeddings of distances, their normalisation, the convolution over the first layer: those there are."""
+        names = ("rel_embeddings", "LayerNorm", "conv")
+        parts = [part for name in names if (part := getattr(self.base.encoder, name, None)) is not None]
+        return nn.ModuleList(parts) if parts else None
 
     @property
     def max_block_length(self) -> int | None:
@@ -61,6 +54,24 @@ class DebertaBackbone(EncoderBackbone):
         if mask is None:
             mask = torch.ones((1, 1, 1, states.shape[1]), dtype=torch.bool, device=states.device)
         distances, embeddings = encoder.get_rel_pos(states), encoder.get_rel_embedding()
-        for layer in self.layers[start:stop]:
-            states = first(layer(states, mask, relative_pos=distances, rel_embeddings=embeddings))
+        convolution = getattr(encoder, "conv", None)
+        for number in range(start, stop):
+            entered = states
+            states = first(self.layers[number](states, mask, relative_pos=distances, rel_embeddings=embeddings))
+            if number == 0 and convolution is not None:
+                # each block by itself where the mask keeps them apart: neighbours across the border do not count
+                states = torch.stack(
+                    [
+                        convolution(entered * tokens[:, :, None], states, tokens.long())
+                        for tokens in _blocks(mask, context.segments)
+                    ]
+                ).sum(dim=0)
         return unpack(states, order)
+
+
+def _blocks(mask: Tensor, segments: Tensor) -> list[Tensor]:
+    """The tokens that see each other, as masks over the whole: bool, (1 or batch, length)."""
+    present = present_tokens(mask)
+    if mask.shape[2] == 1:
+        return [present]
+    return [present & (segments == block.value) for block in Block]

@@ -137,6 +137,7 @@ def xlnet_beam(model: PreTrainedModel, question: Tensor, passage: Tensor) -> tup
 
 RELATIVE = {"relative_attention": True, "pos_att_type": ["c2p", "p2c"], "position_biased_input": False}
 V3 = {**RELATIVE, "position_buckets": 8, "norm_rel_ebd": "layer_norm", "share_att_key": True, "type_vocab_size": 0}
+CONVOLUTION = {"conv_kernel_size": 3, "conv_act": "gelu"}
 # layers 1 and 2 look two tokens to each side
 MODERN = {"local_attention": 4, "pad_token_id": 0}
 GROUPS = {"num_hidden_groups": 2, "inner_group_num": 2}
@@ -149,6 +150,7 @@ ALL = {
     "deberta": Family("Deberta", as_joined, {**RELATIVE, "type_vocab_size": 0}),
     "deberta-absolute": Family("Deberta", bert_like, {"relative_attention": False, "type_vocab_size": 2}),
     "deberta-v2": Family("DebertaV2", with_segments, {**RELATIVE, "type_vocab_size": 2}),
+    "deberta-v2-convolution": Family("DebertaV2", with_segments, {**RELATIVE, "type_vocab_size": 2, **CONVOLUTION}),
     "deberta-v3": Family("DebertaV2", as_joined, V3),
     "distilbert": Family("DistilBert", distilbert, {"hidden_dim": 48}),
     "electra": Family("Electra", bert_like, {"embedding_size": 16}),

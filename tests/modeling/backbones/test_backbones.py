@@ -29,7 +29,6 @@ def test_unknown_family_lists_the_known() -> None:
         ("bert", {"position_embedding_type": "relative_key_query"}),
         ("electra", {"position_embedding_type": "relative_key"}),
         ("roberta", {"position_embedding_type": "relative_key"}),
-        ("deberta-v3", {"conv_kernel_size": 3}),
         ("xlnet", {"attn_type": "uni"}),
     ],
     ids=str,
