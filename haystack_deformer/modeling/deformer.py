@@ -87,7 +87,7 @@ class DeFormerForQuestionAnswering(nn.Module):
         config, deformer_config = resolve_config(name_or_path, lower_layers, revision=revision, token=token)
         deformer_config = replace(deformer_config, **deformer_values)
         if attention_dropout is not None:
-            setattr(config, backbone_class(config.model_type).attention_dropout_field, attention_dropout)
+            backbone_class(config.model_type).set_attention_dropout(config, attention_dropout)
         model = load_upstream(name_or_path, config, revision=revision, token=token)
         return cls(model, deformer_config).eval()
 
@@ -292,7 +292,9 @@ class DeFormerForQuestionAnswering(nn.Module):
         for layer in range(self.lower_layers, self.num_layers, step):
             states = self.backbone.run_layers(states, layer, layer + step, context)
             hidden_states.append(states)
-        start_logits, end_logits = (blocks.answer_columns(logits) for logits in self.backbone.span_logits(states))
+        start_logits, end_logits = (
+            blocks.answer_columns(logits) for logits in self.backbone.span_logits(states, context)
+        )
         if not output_hidden_states:
             return SpanLogits(start_logits=start_logits, end_logits=end_logits)
         return SpanLogits(None, start_logits, end_logits, tuple(hidden_states), full_mask(states, blocks.present))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForQuestionAnswering, PretrainedConfig, PreTrainedModel
+from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 
 from haystack_deformer.modeling.backbones import backbone_class
 from haystack_deformer.modeling.config import DeFormerConfig
@@ -33,7 +33,7 @@ def resolve_config(
     :param lower_layers: the cut k; None: the recorded one, else three quarters of the layers.
     :param revision: branch, tag or commit on the model hub.
     :param token: for a private model of the hub.
-    :raises ValueError: for a family that is not known or a cut that does not fit.
+    :raises ValueError: for a family that is not known, a variant that cannot be cut, or a cut that does not fit.
     :raises OSError: where there is no config.
     """
     check_folder(name_or_path)
@@ -43,8 +43,10 @@ def resolve_config(
     except OSError as error:
         msg = f"{str(name_or_path)!r} is neither a folder nor a model that the model hub or its cache gives: {error}"
         raise OSError(msg) from error
-    backbone_class(str(raw.get("model_type")))
+    backbone = backbone_class(str(raw.get("model_type")))
     config = AutoConfig.from_pretrained(name_or_path, revision=revision, token=token)
+    # before any weights are fetched
+    backbone.check(config)
     recorded = DeFormerConfig.from_dict(config.deformer) if getattr(config, "deformer", None) else None
     layers = int(config.num_hidden_layers)
     if lower_layers is None and recorded is None:
@@ -112,8 +114,10 @@ def load_upstream(
     """
     # a span has two ends; the config of a classifier's encoder counts its classes, and the head would be as wide
     config.num_labels = 2
+    backbone = backbone_class(config.model_type)
+    chosen = backbone.attention_implementation
     try:
-        model, info = AutoModelForQuestionAnswering.from_pretrained(
+        model, info = backbone.upstream_class(config).from_pretrained(
             name_or_path,
             config=config,
             revision=revision,
@@ -121,6 +125,7 @@ def load_upstream(
             use_safetensors=True,
             torch_dtype=torch.float32,
             output_loading_info=True,
+            **({} if chosen is None else {"attn_implementation": chosen}),
         )
     except SafetensorError as error:
         msg = (

@@ -27,3 +27,27 @@ def count_positions(mask: Tensor) -> Tensor:
     :return: int64, (batch, length), from 0.
     """
     return (mask.long().cumsum(dim=1) - 1).clamp(min=0)
+
+
+def additive_mask(attention: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    """
+    A mask to add to attention's scores.
+
+    :param attention: bool, which tokens may be attended to; None: all.
+    :param dtype: of the scores.
+    :return: 0 where they may and the least value where they may not, in the same shape.
+    """
+    if attention is None:
+        return None
+    mask = torch.zeros_like(attention, dtype=dtype)
+    return mask.masked_fill_(~attention, torch.finfo(dtype).min)
+
+
+def present_tokens(attention: Tensor) -> Tensor:
+    """
+    The tokens that are there: those that may attend to themselves.
+
+    :param attention: bool, (batch, 1, 1 or length, length).
+    :return: bool, (batch, length).
+    """
+    return attention[:, 0, 0] if attention.shape[2] == 1 else attention[:, 0].diagonal(dim1=1, dim2=2)

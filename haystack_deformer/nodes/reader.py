@@ -71,7 +71,7 @@ class DeFormerReader(BaseReader):
         dtype: str = "float32",
     ):
         """
-        :param model_name_or_path: a folder written by `haystack-deformer train`, or the name or folder of any BERT
+        :param model_name_or_path: a folder written by `haystack-deformer train`, or the name or folder of any
             question-answering checkpoint. None: the document store's model.
         :param document_store: a DeFormer document store that holds the passages' states. None, or a store of another
             kind: every passage is computed at every query.

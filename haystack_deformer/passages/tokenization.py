@@ -20,6 +20,12 @@ from haystack_deformer.modeling.config import DeFormerConfig
 
 logger = logging.getLogger(__name__)
 
+# all that str.isspace knows, and what sentencepiece takes for a space beside it
+_BLANKS = (
+    "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\u200b\ufeff"
+)
+
 
 @dataclass(frozen=True)
 class TokenizedPassage:
@@ -28,7 +34,8 @@ class TokenizedPassage:
 
     :param window_ids: token ids of each window, special tokens included.
     :param window_offsets: for each window uint32 (tokens, 2): first and one-past-last character of each token in the
-        text; (0, 0) for special tokens.
+        text, without the white space that the token may take in; (0, 0) for special tokens. A token of white space
+        alone has no width.
     """
 
     window_ids: list[list[int]]
@@ -75,6 +82,8 @@ class PassageTokenizer:
         self._backend.no_padding()
         # a text that speaks of "[SEP]" does not end there
         self._backend.encode_special_tokens = True
+        # a unigram model knows its special tokens as words all the same
+        self._special_ids = frozenset(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
 
     @property
     def fingerprint(self) -> dict[str, Any]:
@@ -97,8 +106,9 @@ class PassageTokenizer:
         if not isinstance(text, str) or not text.strip():
             msg = f"The question is empty ({text!r}): give at least one word."
             raise ValueError(msg)
-        token_ids = self._encode([text])[0].ids
-        if not token_ids:
+        encoding = self._encode([text])[0]
+        token_ids = self._text_ids(encoding)
+        if not _with_width(_offsets(text, encoding)).any():
             msg = f"The question has no text that the tokenizer knows ({text!r}): give at least one word."
             raise ValueError(msg)
         longest = self.config.max_question_length
@@ -124,9 +134,17 @@ class PassageTokenizer:
         texts = [text.encode("utf-8", "replace").decode("utf-8") if _has_surrogate(text) else text for text in texts]
         return list(self._backend.encode_batch(list(texts), add_special_tokens=False))
 
+    def _text_ids(self, encoding: Any) -> list[int]:
+        """Token ids of a text, its words that look like special tokens as unknown ones."""
+        token_ids: list[int] = encoding.ids
+        unknown = self.tokenizer.unk_token_id
+        if unknown is None or self._special_ids.isdisjoint(token_ids):
+            return token_ids
+        return [unknown if number in self._special_ids else number for number in token_ids]
+
     def _windows(self, text: str, encoding: Any) -> TokenizedPassage:
-        token_ids = encoding.ids
-        offsets = _with_marks(text, np.asarray(encoding.offsets, dtype=np.uint32).reshape(-1, 2))
+        offsets = _offsets(text, encoding)
+        token_ids = self._text_ids(encoding) if _with_width(offsets).any() else []
         room = self.passage_length - self.layout.passage_specials
         before = np.zeros((len(self.layout.passage_prefix), 2), dtype=np.uint32)
         after = np.zeros((len(self.layout.passage_suffix), 2), dtype=np.uint32)
@@ -140,6 +158,32 @@ class PassageTokenizer:
                 break
             start += self.config.doc_stride
         return TokenizedPassage(window_ids, window_offsets)
+
+
+def _offsets(text: str, encoding: Any) -> npt.NDArray[np.uint32]:
+    """The characters that each token of a text stands on."""
+    return _without_blanks(text, _with_marks(text, np.asarray(encoding.offsets, dtype=np.uint32).reshape(-1, 2)))
+
+
+def _with_width(offsets: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
+    """Which tokens stand on any character."""
+    return offsets[:, 1] > offsets[:, 0]
+
+
+def _without_blanks(text: str, offsets: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+    """
+    Offsets less the white space at both ends of a token.
+
+    Tokens of sentencepiece and byte-level tokenizers take in the space before a word; an answer would begin with it.
+    """
+    for row, (start, end) in enumerate(offsets.tolist()):
+        piece = text[start:end]
+        kept = piece.strip(_BLANKS)
+        if len(kept) == len(piece):
+            continue
+        begin = end - len(piece.lstrip(_BLANKS))
+        offsets[row] = (begin, begin + len(kept))
+    return offsets
 
 
 def _with_marks(text: str, offsets: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from transformers import AutoModelForQuestionAnswering
 
-from haystack_deformer.modeling.backbones import BertBackbone
+from haystack_deformer.modeling.backbones.bert import BertBackbone
 from haystack_deformer.modeling.fingerprint import canonical_json, fingerprint_parts, fingerprint_weights
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from transformers import AutoModelForQuestionAnswering, BertTokenizer, BertTokenizerFast
 
 from haystack_deformer.modeling import DeFormerConfig
-from haystack_deformer.modeling.backbones import BertBackbone
+from haystack_deformer.modeling.backbones.bert import BertBackbone
 from haystack_deformer.passages import PassageEncoder, PassageTokenizer, TokenizedPassage, load_tokenizer
 
 ROOM = 10

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from transformers import BertTokenizerFast
 
 from haystack_deformer.modeling import IGNORE_INDEX, DeFormerConfig
-from haystack_deformer.modeling.backbones import BertBackbone
+from haystack_deformer.modeling.backbones.bert import BertBackbone
 from haystack_deformer.passages import PassageTokenizer
 from haystack_deformer.training.features import SquadFeature, SquadFeatures, collate, token_span
 from haystack_deformer.training.squad import SquadExample

@@ -9,7 +9,12 @@ from enum import Enum
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
-from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForQuestionAnswering,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 
 from haystack_deformer.modeling.config import InputLayout
 
@@ -28,7 +33,8 @@ class TokenContext:
 
     :param attention: bool, (batch, 1, 1 or length, length): which tokens each token may attend to. None: all.
     :param positions: int64, (1 or batch, length): each token's position, restarting at every block below the cut and
-        counted through both above it. Families with absolute positions read it in `embed` alone.
+        counted through both above it; padding does not count. Families with absolute positions have them in the states
+        already; those with relative positions read it in every layer, or `pack` the sequence: its columns say it then.
     :param segments: int64, (1 or batch, length): 0 for the question's tokens, 1 for the passage's. Families with
         relative segment encodings read it in every layer.
     """
@@ -57,8 +63,11 @@ class Backbone(ABC):
     fingerprint_fields: ClassVar[tuple[str, ...]]
     """Fields of the upstream config that change the states without changing the weights."""
 
-    attention_dropout_field: ClassVar[str] = "attention_probs_dropout_prob"
-    """Field of the upstream config that holds the dropout of the attention's weights in training."""
+    attention_dropout_field: ClassVar[str | None] = "attention_probs_dropout_prob"
+    """Field of the upstream config that holds the dropout of the attention's weights in training; None: none does."""
+
+    attention_implementation: ClassVar[str | None] = None
+    """Which of upstream's implementations of attention to load; None: the one that upstream takes by itself."""
 
     def __init__(self, model: PreTrainedModel) -> None:
         self.model = model
@@ -74,6 +83,39 @@ class Backbone(ABC):
         if getattr(config, "is_decoder", False):
             msg = f"A {config.model_type} with is_decoder=True cannot be decomposed: an encoder is needed."
             raise ValueError(msg)
+        implementation = getattr(config, "_attn_implementation", None)
+        if implementation not in {None, "eager", "sdpa"}:
+            msg = (
+                f"A {config.model_type} with attn_implementation={implementation!r} cannot be decomposed: it must "
+                "be 'sdpa' or 'eager', which take a mask that keeps the blocks apart."
+            )
+            raise ValueError(msg)
+
+    @classmethod
+    def upstream_class(cls, config: PretrainedConfig) -> Any:  # noqa: ARG003  # of the families with one head
+        """
+        Transformers' class to load a checkpoint with.
+
+        :param config: of the checkpoint.
+        """
+        return AutoModelForQuestionAnswering
+
+    @classmethod
+    def set_attention_dropout(cls, config: PretrainedConfig, value: float) -> None:
+        """
+        Set the dropout of the attention's weights in training.
+
+        :param config: of the upstream model, changed in place.
+        :param value: the share to drop.
+        :raises ValueError: for a family that has no field for it alone.
+        """
+        if cls.attention_dropout_field is None:
+            msg = (
+                f"attention_dropout={value} cannot be set for a model of type {config.model_type!r}, whose dropout is "
+                "one for all: leave it out."
+            )
+            raise ValueError(msg)
+        setattr(config, cls.attention_dropout_field, value)
 
     @staticmethod
     @abstractmethod
@@ -94,6 +136,11 @@ class Backbone(ABC):
     @abstractmethod
     def head(self) -> nn.Module:
         """What maps the last states to the logits of start and end."""
+
+    @property
+    def shared(self) -> nn.Module | None:
+        """What every layer uses beside its own weights, such as relative positions; None: nothing."""
+        return None
 
     @property
     def max_block_length(self) -> int | None:
@@ -125,17 +172,20 @@ class Backbone(ABC):
         """
 
     @abstractmethod
-    def span_logits(self, states: Tensor) -> tuple[Tensor, Tensor]:
+    def span_logits(self, states: Tensor, context: TokenContext) -> tuple[Tensor, Tensor]:
         """
         The logits of a span's start and end.
 
         :param states: (batch, length, hidden_size), after the last layer.
+        :param context: of the joined sequence, for heads that look at more than one token at a time.
         :return: two of (batch, length).
         """
 
     def lower_modules(self, lower_layers: int) -> Iterator[tuple[str, nn.Module]]:
         """The modules whose weights a passage's states depend on, named for the fingerprint."""
         yield "embeddings", self.embeddings
+        if lower_layers and self.shared is not None:
+            yield "shared", self.shared
         for number, layer in enumerate(self.layers[:lower_layers]):
             yield f"layer.{number}", layer
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from haystack_deformer.modeling import BACKBONES, backbone_class
-from haystack_deformer.modeling.backbones import BertBackbone
+from haystack_deformer.modeling import BACKBONES, DeFormerForQuestionAnswering, backbone_class
+from haystack_deformer.modeling.backbones.bert import BertBackbone
+from tests.modeling.backbones.families import FAMILIES
 
 
 def test_known_families() -> None:
@@ -14,5 +18,34 @@ def test_known_families() -> None:
 
 
 def test_unknown_family_lists_the_known() -> None:
-    with pytest.raises(ValueError, match=r"'t5'.*Known types: bert"):
+    with pytest.raises(ValueError, match=r"'t5'.*Known types: albert, bert,.*docs/adding-a-family\.md"):
         backbone_class("t5")
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("albert", {"position_embedding_type": "relative_key"}),
+        ("bert", {"position_embedding_type": "relative_key_query"}),
+        ("electra", {"position_embedding_type": "relative_key"}),
+        ("roberta", {"position_embedding_type": "relative_key"}),
+        ("xlnet", {"attn_type": "uni"}),
+    ],
+    ids=str,
+)
+def test_variant_is_refused_before_its_weights_are_read(name: str, values: dict[str, Any], tmp_path: Path) -> None:
+    config = FAMILIES[name].config()
+    for field, value in values.items():
+        setattr(config, field, value)
+    config.save_pretrained(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"no weights at all")
+    (field,) = values
+    with pytest.raises(ValueError, match=f"{field}=.*{values[field]}"):
+        DeFormerForQuestionAnswering.from_pretrained(tmp_path, 1)
+
+
+def test_attention_without_a_mask_of_blocks_is_refused() -> None:
+    config = FAMILIES["distilbert"].config()
+    config._attn_implementation = "eager"
+    with pytest.raises(ValueError, match=r"attn_implementation='eager'.*'sdpa'"):
+        backbone_class("distilbert")(FAMILIES["distilbert"].model(config=config))

@@ -10,7 +10,7 @@ import torch
 from transformers import AutoModelForQuestionAnswering, BertConfig, BertForQuestionAnswering, BertTokenizerFast
 
 from haystack_deformer.modeling import Block, DeFormerForQuestionAnswering, TokenContext
-from haystack_deformer.modeling.backbones import BertBackbone
+from haystack_deformer.modeling.backbones.bert import BertBackbone
 
 
 @pytest.fixture

@@ -1,0 +1,39 @@
+"""`inspect`: what each cut of a model would save, before anything is trained."""
+
+# torch takes seconds to import: the command imports what it needs, so that --help is at once
+# ruff: noqa: PLC0415
+
+import json
+from typing import Annotated
+
+import typer
+
+from haystack_deformer.cli.app import app, clear_errors
+
+
+@app.command()
+def inspect(
+    model: Annotated[str, typer.Argument(help="Name or folder of a question-answering checkpoint or an encoder.")],
+    question_length: Annotated[int, typer.Option(help="Tokens of a question, special tokens included.", min=1)] = 16,
+    passage_length: Annotated[int, typer.Option(help="Tokens of a passage, special tokens included.", min=1)] = 176,
+    passages: Annotated[int, typer.Option(help="Passages that are read for a question.", min=1)] = 10,
+    codec: Annotated[
+        list[str] | None,
+        typer.Option(help="faiss codec of the states. Repeat for several. Default: four usual ones."),
+    ] = None,
+    repeats: Annotated[int, typer.Option(help="Of each measurement; the median counts.", min=1)] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON in place of a table.")] = False,
+) -> None:
+    """What each cut of a model would save on this machine, and what the states would take. Loads no weights."""
+    with clear_errors():
+        from haystack_deformer.inspection import CODECS, inspect_model
+
+        inspection = inspect_model(
+            model,
+            question_length=question_length,
+            passage_length=passage_length,
+            passages=passages,
+            codecs=codec or CODECS,
+            repeats=repeats,
+        )
+        typer.echo(json.dumps(inspection.to_dict()) if as_json else inspection.to_table())
