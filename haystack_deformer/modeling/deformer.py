@@ -148,9 +148,19 @@ class DeFormerForQuestionAnswering(nn.Module):
 
         They lose their gradients and their dropout, so that the upper layers train on the very states that an index
         holds, and the index stays valid: `lower_fingerprint` does not change.
+
+        :raises ValueError: where layers above the cut have the weights of those below it, as ALBERT's do.
         """
+        modules = [module for _, module in self.backbone.lower_modules(self.lower_layers)]
+        frozen = {id(parameter) for module in modules for parameter in module.parameters()}
+        if any(id(parameter) in frozen for parameter in self.backbone.layers[self.lower_layers :].parameters()):
+            msg = (
+                f"The layers of a {self.config.model_type} share their weights: those above the cut "
+                f"lower_layers={self.lower_layers} cannot be trained alone."
+            )
+            raise ValueError(msg)
         self._lower_frozen = True
-        for _, module in self.backbone.lower_modules(self.lower_layers):
+        for module in modules:
             module.requires_grad_(requires_grad=False)
         self.train(self.training)
 

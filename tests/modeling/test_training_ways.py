@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from haystack_deformer.modeling import IGNORE_INDEX, DeFormerForQuestionAnswering
+from haystack_deformer.modeling import IGNORE_INDEX, DeFormerConfig, DeFormerForQuestionAnswering
+from tests.modeling.backbones.families import FAMILIES
 
 QUESTIONS = torch.randint(5, 80, (3, 8), generator=torch.Generator().manual_seed(1))
 QUESTION_MASK = torch.tensor([[1] * 8, [1] * 5 + [0] * 3, [1] * 8])
@@ -113,3 +114,10 @@ class TestFreezeLower:
         model.eval()
         one, other = (model(QUESTIONS, PASSAGES, passage_index=INDEX).start_logits for _ in range(2))
         assert torch.equal(one, other)
+
+    def test_layers_that_share_weights_cannot_be_frozen_apart(self) -> None:
+        upstream = FAMILIES["albert"].model()
+        model = DeFormerForQuestionAnswering(upstream, DeFormerConfig(1))
+        with pytest.raises(ValueError, match="layers of a albert share their weights"):
+            model.freeze_lower()
+        assert all(parameter.requires_grad for parameter in model.parameters())

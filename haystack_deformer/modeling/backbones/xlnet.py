@@ -121,7 +121,7 @@ def _tokens(context: TokenContext, block: Block) -> Tensor:
 def _closing(context: TokenContext, block: Block) -> Tensor:
     """Which token is a block's last: the question's `<cls>`, the passage's `<sep>`."""
     tokens = _tokens(context, block)
-    count = tokens.cumsum(dim=1)
+    count = tokens.long().cumsum(dim=1)
     return tokens & (count == count[:, -1:])
 
 
