@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from haystack_deformer.modeling import DeFormerConfig, DeFormerForQuestionAnswering
 from haystack_deformer.runtime import TorchRuntime
