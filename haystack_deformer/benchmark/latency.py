@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 from time import perf_counter
@@ -12,7 +12,9 @@ from haystack.schema import Document
 
 from haystack_deformer.benchmark.readers import OURS
 from haystack_deformer.benchmark.subject import Subject
-from haystack_deformer.benchmark.timing import Times, take_turns
+from haystack_deformer.benchmark.timing import Products, Times, take_turns
+from haystack_deformer.modeling.costs import layer_flops
+from haystack_deformer.passages import PassageEncoder
 
 
 def _passages(subject: Subject, number: int, top_k: int) -> list[Document]:
@@ -42,23 +44,38 @@ def measure_latency(
     :return: for each reader median and p95 in ms, passages a second, and the ratios to all others, pair by pair.
     """
     parts: dict[str, list[dict[str, float]]] = {name: [] for name in readers if name.startswith(OURS)}
+    operations: dict[str, list[float]] = {name: [] for name in parts}
+    encoder = next((readers[name].encoder for name in parts), None)
+    products = Products(encoder.model.backbone.hidden_size if encoder else 768)
 
     def call(name: str) -> Callable[[int], None]:
         def predict(number: int) -> None:
             question = subject.questions[number % len(subject.questions)]
+            passages = _passages(subject, number, top_k)
             begin = perf_counter()
-            readers[name].predict(question, _passages(subject, number, top_k))
+            readers[name].predict(question, passages)
             whole = perf_counter() - begin
             if name in parts:
                 parts[name].append(_parts(readers[name], whole))
+                operations[name].append(_upper_flops(readers[name].encoder, question, passages))
 
         return predict
 
-    times = take_turns({name: call(name) for name in readers}, rounds, before=before, progress_bar=progress_bar)
+    calls = {**{name: call(name) for name in readers}, "products": products}
+    times = take_turns(calls, rounds, before=before, progress_bar=progress_bar)
+    rate = products.rate(times.pop("products"))
     return {
         "top_k": top_k,
         "rounds": rounds,
+        "fp32_products_gflops": round(rate / 1e9, 1),
         "readers": {name: _summary(name, times, top_k) for name in times},
+        # of the rate that products alone reached, in turn with the readers
+        "upper_layers_share_of_rate": {
+            name: round(
+                median(count / taken["upper"] for count, taken in zip(counts, parts[name], strict=True)) / rate, 3
+            )
+            for name, counts in operations.items()
+        },
         "milliseconds": {
             name: {part: round(median(taken[part] for taken in rows[1:]) * 1000, 2) for part in rows[0]}
             for name, rows in parts.items()
@@ -82,6 +99,16 @@ def _parts(reader: Any, whole: float) -> dict[str, float]:
     """Seconds of each part of our reader, and of what is left: answers, and the way there."""
     timings = vars(reader.last_reading.timings)
     return {**timings, "answers": whole - sum(timings.values())}
+
+
+def _upper_flops(encoder: PassageEncoder, question: str, passages: Sequence[Document]) -> float:
+    """Operations of the upper layers over a question and passages."""
+    asked = len(encoder.tokenizer.question(question))
+    windows = [
+        ids for passage in encoder.tokenizer.passages([one.content for one in passages]) for ids in passage.window_ids
+    ]
+    layers = encoder.model.num_layers - encoder.model.lower_layers
+    return layers * sum(layer_flops(encoder.model.config, asked + len(ids)) for ids in windows)
 
 
 def measure_threads(

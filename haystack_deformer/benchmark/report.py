@@ -31,8 +31,7 @@ def render_report(figures: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items() if number)
     head = (
         f"{subject['description']}; k = {subject['lower_layers']} of {subject['layers']}, codec `{subject['codec']}`. "
-        f"{machine['processor']}, {machine['threads']} threads, {machine['fp32_gflops']} GFLOP/s in fp32 products. "
-        f"{versions}."
+        f"{machine['processor']}, {machine['threads']} threads. {versions}."
     )
     written = [section(figures[name]) for name, section in sections.items() if name in figures]
     return "\n\n".join([head, *written]) + "\n"
@@ -63,11 +62,16 @@ def _ratio(value: Sequence[float] | None) -> str:
 def _parts(part: dict[str, Any]) -> str:
     rows = part["milliseconds"]
     names = list(next(iter(rows.values()), {}))
+    shares = part["upper_layers_share_of_rate"]
     table = _table(
-        ("ms of", *names, "outside the upper layers"),
-        ((name, *row.values(), f"{1 - row['upper'] / sum(row.values()):.1%}") for name, row in rows.items()),
+        ("ms of", *names, "outside the upper layers", "upper layers, share of the rate of fp32 products"),
+        (
+            (name, *row.values(), f"{1 - row['upper'] / sum(row.values()):.1%}", f"{shares[name]:.0%}")
+            for name, row in rows.items()
+        ),
     )
-    return f"Where the time of ours goes:\n\n{table}"
+    rate = part["fp32_products_gflops"]
+    return f"Where the time of ours goes (fp32 products alone, in turn with them: {rate} GFLOP/s):\n\n{table}"
 
 
 def _by_column(part: dict[str, dict[str, Any]], unit: str) -> str:

@@ -20,7 +20,6 @@ from haystack_deformer.benchmark.memory import measure_memory
 from haystack_deformer.benchmark.readers import OURS, make_readers, make_store
 from haystack_deformer.benchmark.storage import data_file
 from haystack_deformer.benchmark.subject import load_subject
-from haystack_deformer.benchmark.timing import matmul_flops
 
 PARTS = ("latency", "cold", "memory", "threads", "indexing", "top_k", "length", "corpus")
 RESULTS = "benchmark.json"
@@ -125,7 +124,7 @@ def run_benchmark(
         "layers": store.encoder.model.num_layers,
         "codec": settings.codec,
     }
-    figures["machine"] = _machine(store.encoder.model.backbone.hidden_size)
+    figures["machine"] = _machine()
     for part in PARTS:
         if part in settings.parts:
             figures[part] = measures[part]()
@@ -135,7 +134,7 @@ def run_benchmark(
     return figures
 
 
-def _machine(width: int) -> dict[str, Any]:
+def _machine() -> dict[str, Any]:
     def installed(name: str) -> str | None:
         try:
             return version(name)
@@ -143,12 +142,9 @@ def _machine(width: int) -> dict[str, Any]:
             return None
 
     names = ("torch", "transformers", "farm-haystack", "faiss-cpu", "onnxruntime")
-    # what a layer multiplies: four square products, and two with four times the width
-    shapes = [(160, width, width)] * 4 + [(160, width, 4 * width), (160, 4 * width, width)]
     return {
         "processor": _processor(),
         "threads": torch.get_num_threads(),
-        "fp32_gflops": round(matmul_flops(shapes) / 1e9, 1),
         "versions": {name: installed(name) for name in names},
     }
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from tqdm import tqdm
 
 
@@ -70,22 +71,31 @@ def take_turns(
     return {name: Times(np.array(seconds[warm_up:])) for name, seconds in taken.items()}
 
 
-def matmul_flops(shapes: Sequence[tuple[int, int, int]], repeats: int = 20) -> float:
+class Products:
     """
-    Floating-point operations a second that PyTorch reaches in fp32 products, the best of some tries.
+    Products of a transformer's layer in fp32, again and again: the rate that its layers could reach.
 
-    :param shapes: (m, k, n) of products that are computed one after the other.
-    :param repeats: tries.
+    :param width: of the states.
+    :param rows: tokens of a sequence.
+    :param repeats: layers.
     """
-    import torch  # noqa: PLC0415  # seconds, which a look at the help need not wait
 
-    pairs = [(torch.randn(m, k), torch.randn(k, n)) for m, k, n in shapes]
-    operations = sum(2 * m * k * n for m, k, n in shapes)
-    best = float("inf")
-    with torch.inference_mode():
-        for _ in range(repeats):
-            begin = perf_counter()
-            for left, right in pairs:
+    def __init__(self, width: int, rows: int = 160, repeats: int = 3) -> None:
+        # four square products, and two with four times the width
+        shapes = [*[(width, width)] * 4, (width, 4 * width), (4 * width, width)] * repeats
+        self.operations = sum(2 * rows * k * n for k, n in shapes)
+        self._pairs = [(torch.randn(rows, k), torch.randn(k, n)) for k, n in shapes]
+
+    def __call__(self, *_: object) -> None:
+        """Compute all of them."""
+        with torch.inference_mode():
+            for left, right in self._pairs:
                 left @ right
-            best = min(best, perf_counter() - begin)
-    return operations / best
+
+    def rate(self, times: Times) -> float:
+        """
+        Floating-point operations a second.
+
+        :param times: of calls.
+        """
+        return self.operations / times.median

@@ -14,7 +14,7 @@ from haystack_deformer.inference import PassageReader, Reading
 from haystack_deformer.nodes.answers import AnswerBuilder
 from haystack_deformer.nodes.requests import BatchRequest, check_documents, check_queries, readable
 from haystack_deformer.parameters import as_bool, as_float, as_int, as_optional_int
-from haystack_deformer.passages import default_device, load_encoder
+from haystack_deformer.passages import PassageEncoder, default_device, load_encoder
 from haystack_deformer.representations import Representations
 
 logger = logging.getLogger(__name__)
@@ -170,6 +170,11 @@ class DeFormerReader(BaseReader):
             use_confidence_scores=self.use_confidence_scores,
             confidence_threshold=self.confidence_threshold,
         )
+
+    @property
+    def encoder(self) -> PassageEncoder:
+        """The model and its tokenizer, shared with the store of the same model in this process."""
+        return self._reader.encoder
 
     @property
     def last_reading(self) -> Optional[Reading]:

@@ -20,7 +20,7 @@ from haystack_deformer.benchmark.report import render_report
 from haystack_deformer.benchmark.run import PARTS, BenchmarkSettings, run_benchmark
 from haystack_deformer.benchmark.storage import made_states, made_text
 from haystack_deformer.benchmark.subject import XQUAD_LENGTHS, load_subject, make_bert
-from haystack_deformer.benchmark.timing import Times, matmul_flops, take_turns
+from haystack_deformer.benchmark.timing import Products, Times, take_turns
 from haystack_deformer.passages import load_encoder, load_tokenizer
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 64}
@@ -74,8 +74,11 @@ class TestTiming:
         assert ours.median == 2
         assert theirs.ratio(ours)[0] == pytest.approx(1 / 3)
 
-    def test_matmul_flops(self) -> None:
-        assert 1e7 < matmul_flops([(32, 32, 32)], repeats=3) < 1e14
+    def test_rate_of_products(self) -> None:
+        products = Products(width=8, rows=5, repeats=2)
+        assert products.operations == 2 * (4 * 2 * 5 * 8 * 8 + 2 * 2 * 5 * 8 * 32)
+        products()
+        assert products.rate(Times(np.array([0.5]))) == 2 * products.operations
 
 
 def test_pages_leave_the_memory(tmp_path: Path) -> None:
@@ -160,6 +163,7 @@ class TestRun:
         # nothing was computed that the store had
         assert parts["compute"] == 0
         assert parts["upper"] > 0
+        assert figures["latency"]["upper_layers_share_of_rate"]["DeFormerReader, ONNX int8"] > 0
         assert all(isinstance(peak, int) and peak > 50 for peak in figures["memory"].values())
         assert [row["passages"] for row in figures["corpus"]] == [100, 200]
         assert [row["dtype"] for row in figures["indexing"]] == ["float32", "int8"]
