@@ -61,21 +61,20 @@ def measure_latency(
 
         return predict
 
-    calls = {**{name: call(name) for name in readers}, "products": products}
-    times = take_turns(calls, rounds, before=before, progress_bar=progress_bar)
+    calls: dict[str, Callable[[int], object]] = {name: call(name) for name in readers}
+    times = take_turns({**calls, "products": products}, rounds, before=before, progress_bar=progress_bar)
     rate = products.rate(times.pop("products"))
+    # of the rate that products alone reached, in turn with the readers; the first call warmed up
+    shares = {
+        name: median(count / taken["upper"] for count, taken in zip(counts[1:], parts[name][1:], strict=True)) / rate
+        for name, counts in operations.items()
+    }
     return {
         "top_k": top_k,
         "rounds": rounds,
         "fp32_products_gflops": round(rate / 1e9, 1),
         "readers": {name: _summary(name, times, top_k) for name in times},
-        # of the rate that products alone reached, in turn with the readers
-        "upper_layers_share_of_rate": {
-            name: round(
-                median(count / taken["upper"] for count, taken in zip(counts, parts[name], strict=True)) / rate, 3
-            )
-            for name, counts in operations.items()
-        },
+        "upper_layers_share_of_rate": {name: round(share, 3) for name, share in shares.items()},
         "milliseconds": {
             name: {part: round(median(taken[part] for taken in rows[1:]) * 1000, 2) for part in rows[0]}
             for name, rows in parts.items()
@@ -104,9 +103,8 @@ def _parts(reader: Any, whole: float) -> dict[str, float]:
 def _upper_flops(encoder: PassageEncoder, question: str, passages: Sequence[Document]) -> float:
     """Operations of the upper layers over a question and passages."""
     asked = len(encoder.tokenizer.question(question))
-    windows = [
-        ids for passage in encoder.tokenizer.passages([one.content for one in passages]) for ids in passage.window_ids
-    ]
+    tokenized = encoder.tokenizer.passages([passage.content for passage in passages])
+    windows = [ids for passage in tokenized for ids in passage.window_ids]
     layers = encoder.model.num_layers - encoder.model.lower_layers
     return layers * sum(layer_flops(encoder.model.config, asked + len(ids)) for ids in windows)
 
