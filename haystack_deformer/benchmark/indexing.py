@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def measure_indexing(
     Passages a second of the whole way into a store, and of the lower layers alone over the same windows.
 
     :param subject: its documents are written.
-    :param folder: for the states; emptied before each round.
+    :param folder: for the states; removed before and after.
     :param codec: factory string of faiss.
     :param backend: what runs the lower layers.
     :param dtype: of their matrix products.
@@ -42,17 +43,18 @@ def measure_indexing(
     def bare(_: int) -> None:
         list(encoder.passage_runtime.encode_passages(windows, 32))
 
+    # a folder of its own each time: files that are open in this process would be found again after they are removed
+    places = count()
+
     def write(_: int) -> None:
+        place = folder / str(next(places))
         make_store(
-            subject, folder, codec, representation_backend=backend, representation_dtype=dtype, progress_bar=False
+            subject, place, codec, representation_backend=backend, representation_dtype=dtype, progress_bar=False
         )
 
-    times = take_turns(
-        {"bare": bare, "write": write},
-        rounds,
-        before=lambda: shutil.rmtree(folder, ignore_errors=True),
-        progress_bar=progress_bar,
-    )
+    shutil.rmtree(folder, ignore_errors=True)
+    times = take_turns({"bare": bare, "write": write}, rounds, progress_bar=progress_bar)
+    shutil.rmtree(folder, ignore_errors=True)
     share = float(np.median(times["bare"].seconds / times["write"].seconds))
     return {
         "passages": len(texts),

@@ -167,6 +167,8 @@ class TestRun:
         assert all(isinstance(peak, int) and peak > 50 for peak in figures["memory"].values())
         assert [row["passages"] for row in figures["corpus"]] == [100, 200]
         assert [row["dtype"] for row in figures["indexing"]] == ["float32", "int8"]
+        # what is written is computed, however fast that is
+        assert all(row["share_of_the_bare_rate"] < 5 for row in figures["indexing"])
 
     def test_report_and_plots(self, figures: dict[str, Any], tmp_path: Path) -> None:
         report = render_report(figures)
