@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from haystack_deformer.inference.reading import Reading
+from haystack_deformer.inference.reading import Reading, report_reading
 from haystack_deformer.passages import BatchPlan, PassageEncoder, pad_states
 from haystack_deformer.reading import TextSpan, best_spans, merge_windows
 from haystack_deformer.representations import PassageRepresentation, Representations
@@ -109,6 +109,7 @@ class PassageReader:
                     bar.update(len(passages))
         if reading.computed:
             self._report_computed(reading)
+        report_reading(reading)
         return reading
 
     def _representations(self, texts: Sequence[str], reading: Reading) -> list[PassageRepresentation]:
