@@ -94,7 +94,7 @@ def test_environment(write_pipelines: Any, tmp_path: Path) -> None:
     )
     with pytest.raises(ValueError, match="PIPELINE_YAML_PATH"):
         ServerSettings.from_environment({})
-    with pytest.raises(ValueError, match="CONCURRENT_REQUEST_PER_WORKER.*'many'"):
+    with pytest.raises(ValueError, match=r"CONCURRENT_REQUEST_PER_WORKER.*'many'"):
         ServerSettings.from_environment({"PIPELINE_YAML_PATH": str(path), "CONCURRENT_REQUEST_PER_WORKER": "many"})
 
 
