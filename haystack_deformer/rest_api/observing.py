@@ -84,7 +84,7 @@ class RequestRecord:
         entries = [f"{_token(name)};dur={seconds * 1000:.1f}" for name, seconds in self.stages.items()]
         entries += [f"reader-{name};dur={seconds * 1000:.1f}" for name, seconds in self.parts.items()]
         if self.parts:
-            entries.append(f'states;desc="{self.found} found, {self.computed} computed"')
+            entries.append(f'states;desc="{self.found} found and {self.computed} computed"')
         return ", ".join(entries)
 
     def line(self, method: str, path: str, status: int, seconds: float) -> dict[str, Any]:

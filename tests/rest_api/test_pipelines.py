@@ -42,7 +42,7 @@ def test_documents_are_found_after_a_restart(write_pipelines: Any, tmp_path: Pat
     with TestClient(create_app(settings)) as client:
         response = client.post("/query", json={"query": "where?"})
         assert [document["content"] for document in response.json()["documents"]] == ["paris is in france"]
-        assert 'states;desc="1 found, 0 computed"' in response.headers["server-timing"]
+        assert 'states;desc="1 found and 0 computed"' in response.headers["server-timing"]
 
 
 def test_an_indexing_pipeline_that_does_not_embed(write_pipelines: Any, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_a_question(uploaded: TestClient) -> None:
         assert texts[answer["document_ids"][0]][span["start"] : span["end"]] == answer["answer"]
     assert not any("embedding" in document for document in body["documents"])
     timing = response.headers["server-timing"]
-    assert 'states;desc="2 found, 0 computed"' in timing
+    assert 'states;desc="2 found and 0 computed"' in timing
     assert all(part in timing for part in ("Retriever;dur=", "Reader;dur=", "reader-upper;dur="))
 
 
