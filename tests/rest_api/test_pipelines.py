@@ -75,6 +75,13 @@ def test_what_cannot_be_loaded(write_pipelines: Any, tmp_path: Path) -> None:
         create_app(ServerSettings(pipeline=path, query_pipeline="other"))
 
 
+@pytest.mark.parametrize("options", [["--pipeline", "nothing"], ["--query-pipeline", "nothing"]])
+def test_the_command_says_why_it_cannot_start(write_pipelines: Any, tmp_path: Path, options: list[str]) -> None:
+    result = CliRunner().invoke(cli, ["serve", "--pipeline", str(write_pipelines(tmp_path)), *options])
+    assert result.exit_code == 2
+    assert "nothing" in result.output
+
+
 def test_environment(write_pipelines: Any, tmp_path: Path) -> None:
     path = write_pipelines(tmp_path)
     settings = ServerSettings.from_environment(
