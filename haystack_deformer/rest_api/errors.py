@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from haystack_deformer.rest_api.observing import current_record
+from haystack_deformer.rest_api.observing import SCOPE_KEY, RequestRecord
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -38,5 +38,6 @@ def _validation_error(request: Request, error: Any) -> JSONResponse:  # noqa: AR
 
 def _server_error(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
     # the traceback is in the server's log, and none of it in the response
-    message = f"The server failed on this request. Its log says why, by the request id {current_record().id}."
-    return JSONResponse({"errors": [message]}, status_code=500)
+    record = request.scope.get(SCOPE_KEY) or RequestRecord()
+    message = f"The server failed on this request. Its log says why, by the request id {record.id}."
+    return JSONResponse({"errors": [message]}, status_code=500, headers={"X-Request-ID": record.id})

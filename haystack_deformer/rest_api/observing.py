@@ -117,6 +117,9 @@ class RequestRecord:
         return line
 
 
+SCOPE_KEY = "haystack_deformer.record"
+"""Where error handlers find a request's record: they run outside of the middleware that made it."""
+
 _current: ContextVar[RequestRecord | None] = ContextVar("request", default=None)
 
 
@@ -193,7 +196,7 @@ class ObservingMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        record = RequestRecord()
+        record = scope[SCOPE_KEY] = RequestRecord()
         status = 500
         begin = perf_counter()
 

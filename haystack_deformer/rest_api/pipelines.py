@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from haystack import Pipeline
-from haystack.document_stores import BaseDocumentStore
+from haystack.document_stores import BaseDocumentStore, SQLDocumentStore
 from haystack.nodes import BaseRetriever, DenseRetriever
 from haystack.pipelines.config import (
     get_component_definitions,
@@ -17,9 +17,10 @@ from haystack.pipelines.config import (
     read_pipeline_config_from_yaml,
     validate_config,
 )
+from sqlalchemy.orm import scoped_session
 
-import haystack_deformer.document_stores
-import haystack_deformer.nodes  # noqa: F401  # both make our nodes known to the YAML file
+import haystack_deformer.nodes  # noqa: F401  # makes our nodes known to the YAML file, as the next one does
+from haystack_deformer.document_stores import give_threads_their_sessions
 from haystack_deformer.rest_api.observing import current_record
 
 logger = logging.getLogger(__name__)
@@ -107,6 +108,9 @@ class Pipelines:
         if len(stores) > 1:
             logger.warning("%s has several document stores: /documents and /feedback use that of the query.", path)
         store = query_pipeline.get_document_store() or next(iter(stores.values()), None)
+        if isinstance(store, SQLDocumentStore) and not isinstance(store.session, scoped_session):
+            # ours see to it themselves, Haystack's own do not
+            give_threads_their_sessions(store)
         retrievers = [node for node in components.values() if isinstance(node, DenseRetriever)]
         retriever = next((node for node in retrievers if node.document_store is store), None)
         embeds = indexing_pipeline is not None and bool(indexing_pipeline.get_nodes_by_class(BaseRetriever))

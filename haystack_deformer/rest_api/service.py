@@ -21,6 +21,7 @@ from haystack_deformer.rest_api.observing import Metrics, current_record
 from haystack_deformer.rest_api.pipelines import Pipelines, ServedPipeline
 from haystack_deformer.rest_api.settings import ServerSettings
 from haystack_deformer.rest_api.store_lock import StoreLock
+from haystack_deformer.rest_api.uploads import remove_leftovers
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class Service:
         try:
             self.upload_path = Path(self._temporary.name if self._temporary else settings.file_upload_path or "")
             self.upload_path.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(self.upload_path)
             embed_missing(self.pipelines.document_store, self.pipelines.retriever)
         except BaseException:
             self.close()

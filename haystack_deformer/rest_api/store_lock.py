@@ -19,7 +19,7 @@ class StoreLock:
     Held by the one server that may have an SQLite file; the operating system frees it however the process ends.
 
     :param store: of any kind; those on servers and in memory need no lock.
-    :raises ValueError: where another server has it.
+    :raises ValueError: where another server has it, or no server can have it.
     """
 
     def __init__(self, store: BaseDocumentStore | None) -> None:
@@ -50,6 +50,12 @@ def _sqlite_file(store: Any) -> Path | None:
     if not isinstance(store, SQLDocumentStore):
         return None
     url = store.session.get_bind().url
-    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+    if url.get_backend_name() != "sqlite":
         return None
+    if url.database in (None, "", ":memory:"):
+        msg = (
+            f"The documents of {type(store).__name__} are in SQLite's memory ({url}), which one thread alone can use, "
+            "and a server has many: give sql_url a file, sqlite:///documents.db for example."
+        )
+        raise ValueError(msg)
     return Path(f"{url.database}.server-lock")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 import uuid
 import zipfile
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ from haystack.nodes import BaseConverter, DocxToTextConverter, MarkdownConverter
 from haystack.nodes.file_converter import CsvTextConverter, JsonConverter, PptxConverter
 
 _LONGEST_NAME = 150
+_PASSING = "passing-"
+"""How folders begin whose files are only to be indexed."""
+_LEFTOVER_SECONDS = 3_600
 _TEXT = {".txt", ".text", ".md", ".markdown", ".rst", ".log"}
 _SUFFIXES: dict[type[BaseConverter], set[str]] = {
     TextConverter: _TEXT,
@@ -60,6 +64,17 @@ def safe_name(name: str | None) -> str:
     return last
 
 
+def remove_leftovers(folder: Path) -> None:
+    """
+    Remove what a server that was killed left in the middle of an upload.
+
+    :param folder: for uploads; another server may be using it.
+    """
+    for path in folder.glob(f"{_PASSING}*"):
+        if time.time() - path.stat().st_mtime > _LEFTOVER_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)
+
+
 @contextmanager
 def saved(
     files: list[UploadFile], folder: Path, suffixes: set[str] | None, limit: int, *, keep: bool
@@ -75,7 +90,7 @@ def saved(
     :return: for each file its path and its name.
     :raises HTTPException: 4xx where one of them cannot be taken; then none is.
     """
-    own = folder / uuid.uuid4().hex
+    own = folder / f"{'' if keep else _PASSING}{uuid.uuid4().hex}"
     try:
         own.mkdir()
         written = []

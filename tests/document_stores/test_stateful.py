@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from haystack.schema import Document
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -73,6 +73,7 @@ class Histories(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.expected: dict[str, dict[str, Document]] = {name: {} for name in INDEXES}
         self.complete = True
+        self.clean = True
         self.store: Any = None
 
     def teardown(self) -> None:
@@ -102,6 +103,9 @@ class Histories(RuleBasedStateMachine):
     def write(self, batch: tuple[str, list[Document]], mode: str) -> None:
         index, documents = batch
         self.store.write_documents(documents, index=index, duplicate_documents=mode)
+        if self.kind == "memory":
+            # of an id that comes twice this store takes the first, and the other in this mode the last
+            documents = list({document.id: document for document in reversed(documents)}.values())
         for document in documents:
             if mode == "overwrite" or document.id not in self.expected[index]:
                 self.expected[index][document.id] = document
@@ -141,8 +145,8 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def prune(self) -> None:
-        # what a crash or the store before left there
         self.store.prune_representations()
+        self.clean = True
 
     @precondition(lambda self: self.kind == "faiss")
     @rule()
@@ -161,6 +165,8 @@ class Histories(RuleBasedStateMachine):
     @rule(update=st.booleans())
     def change_the_model(self, update: bool) -> None:
         self.model = 1 - self.model
+        # states of this model stayed in the folder when their documents went under the other one
+        self.clean = False
         if self.kind == "faiss":
             self.store.session.close()
             self.open()
@@ -210,9 +216,10 @@ class Histories(RuleBasedStateMachine):
         texts = {d.content for held in self.expected.values() for d in held.values() if d.content.strip()}
         keys = {representations.key(text) for text in texts}
         stored = set(representations.keys())
-        assert stored <= keys
+        if self.clean:
+            assert stored <= keys
         if self.complete:
-            assert stored == keys
+            assert stored >= keys
 
 
 def _meta(document: Document) -> dict[str, Any]:
@@ -237,6 +244,8 @@ def test_histories(kind: str, tiny_deformer: Path, make_tiny_bert: Any, monkeypa
         deadline=None,
         derandomize=EXAMPLES == 12,
         database=None,
+        # a history that failed is short enough to read, and to find a shorter one takes minutes
+        phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
     case("runTest").runTest()

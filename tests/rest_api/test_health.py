@@ -72,3 +72,13 @@ def test_lines_of_uploads_and_refusals(client: TestClient, lines: list[dict[str,
     assert list(upload["stages"]) == ["Converter", "Retriever", "DocumentStore"]
     assert broken["status"] == 422
     assert large["status"] == 413
+
+
+def test_a_failure_is_found_by_its_id(uploaded: TestClient, lines: list[dict[str, Any]], monkeypatch: Any) -> None:
+    reader = uploaded.app.state.service.pipelines.query.get_node("Reader")  # type: ignore[attr-defined]
+    monkeypatch.setattr(reader, "predict", lambda *_, **__: 1 / 0)
+    response = uploaded.post("/query", json={"query": "who?"})
+    [line] = lines
+    assert (line["status"], line["failed"]) == (500, "Reader")
+    assert line["request_id"] == response.headers["x-request-id"]
+    assert line["request_id"] in response.json()["errors"][0]

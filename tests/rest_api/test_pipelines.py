@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import subprocess
 import sys
 import types
@@ -55,6 +56,32 @@ def test_an_indexing_pipeline_that_does_not_embed(write_pipelines: Any, tmp_path
         for text in (b"paris is in france", b"berlin is in germany"):
             assert client.post("/file-upload", files={"files": ("a.txt", text)}).status_code == 200
         assert len(client.post("/query", json={"query": "where?"}).json()["documents"]) == 2
+
+
+def test_haystacks_own_store_and_leftovers(write_pipelines: Any, tmp_path: Path, tiny_deformer: Path) -> None:
+    old, new = (tmp_path / f"passing-{name}" for name in ("old", "new"))
+    old.mkdir()
+    new.mkdir()
+    os.utime(old, (0, 0))
+    changes = {
+        "DeFormerFAISSDocumentStore": "FAISSDocumentStore",
+        f", deformer_model: {tiny_deformer}": "",
+        "{document_store: DocumentStore, use_gpu": f"{{model_name_or_path: {tiny_deformer}, use_gpu",
+    }
+    settings = ServerSettings(pipeline=write_pipelines(tmp_path, **changes), file_upload_path=tmp_path)
+    with TestClient(create_app(settings)) as client:
+        assert client.post("/file-upload", files={"files": ("a.txt", b"paris is in france")}).status_code == 200
+        response = client.post("/query", json={"query": "where?"})
+        assert len(response.json()["documents"]) == 1
+        assert '"0 found and 1 computed"' in response.headers["server-timing"]
+    assert new.exists()
+    assert not old.exists()
+
+
+def test_documents_in_sqlites_memory_are_refused(write_pipelines: Any, tmp_path: Path) -> None:
+    path = write_pipelines(tmp_path, **{f"sqlite:///{tmp_path}/store.db": "sqlite://"})
+    with pytest.raises(ValueError, match=r"sqlite:///documents\.db"):
+        create_app(ServerSettings(pipeline=path))
 
 
 def test_no_indexing_pipeline(write_pipelines: Any, tmp_path: Path) -> None:
