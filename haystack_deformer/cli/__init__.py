@@ -1,9 +1,10 @@
-"""The command `haystack-deformer`: choose a cut, train at it, measure it, index a folder of texts, ask it."""
+"""The command `haystack-deformer`: choose a cut, train at it, measure it, index a folder of texts, ask it, serve it."""
 
 from haystack_deformer.cli.app import app
 from haystack_deformer.cli.benchmark import benchmark
 from haystack_deformer.cli.corpus import ask, index
 from haystack_deformer.cli.inspection import inspect
+from haystack_deformer.cli.serving import serve
 from haystack_deformer.cli.training import distil, evaluate, train
 
-__all__ = ["app", "ask", "benchmark", "distil", "evaluate", "index", "inspect", "train"]
+__all__ = ["app", "ask", "benchmark", "distil", "evaluate", "index", "inspect", "serve", "train"]

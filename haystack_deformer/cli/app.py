@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    help="DeFormer for Haystack: choose a cut, train a model at it, measure it, index a folder of texts, ask it.",
+    help="DeFormer for Haystack: choose a cut, train at it, measure it, index a folder of texts, ask it, serve it.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,

@@ -11,10 +11,11 @@ from haystack.document_stores import FAISSDocumentStore
 from haystack_deformer.document_stores.arguments import REPRESENTATION_PARAMETERS
 from haystack_deformer.document_stores.mixin import DeFormerDocumentStoreMixin
 from haystack_deformer.document_stores.sql import give_threads_their_sessions, path_beside
+from haystack_deformer.document_stores.vectors import SteadyVectors
 from haystack_deformer.parameters import as_bool, as_int
 
 
-class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, FAISSDocumentStore):
+class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, SteadyVectors, FAISSDocumentStore):
     """
     FAISSDocumentStore that computes what `DeFormerReader` reads when documents are written, and keeps it beside them.
 

@@ -8,14 +8,57 @@ from typing import Any, Dict, List, Literal, Optional, Union
 import torch
 from haystack.document_stores import InMemoryDocumentStore
 
+from haystack_deformer.document_stores.guarding import Guarded, guards
 from haystack_deformer.document_stores.mixin import DeFormerDocumentStoreMixin
 from haystack_deformer.parameters import as_bool, as_int
 
-_NOT_COPIED = ("_encoder", "_representations", "_loading", "_access", "_keeper", "_updater")
+_NOT_COPIED = ("_guard", "_encoder", "_representations", "_loading", "_access", "_keeper", "_updater")
 """What `_init_representations` makes: locks, handles and what holds the store itself."""
 
 
-class DeFormerInMemoryDocumentStore(DeFormerDocumentStoreMixin, InMemoryDocumentStore):
+@guards(
+    "write_documents",
+    "write_labels",
+    "get_document_by_id",
+    "get_documents_by_id",
+    "query_batch",
+    "query_by_embedding",
+    "query_by_embedding_batch",
+    "update_embeddings",
+    "get_document_count",
+    "get_embedding_count",
+    "get_label_count",
+    "update_document_meta",
+    "get_all_documents",
+    "get_all_documents_generator",
+    "get_all_labels",
+    "delete_documents",
+    "delete_index",
+    "delete_labels",
+)
+class GuardedMemory(Guarded):
+    """Dictionaries that one thread reads at a time while another changes them, and BM25 without documents."""
+
+    def query(self, query: Optional[str], *args: Any, **kwargs: Any) -> List[Any]:
+        """As the parent does, which raises where there was never a document, or all were deleted."""
+        store: Any = super()
+        with self.guard:
+            return store.query(query, *args, **kwargs) if self._has_texts(kwargs.get("index")) else []
+
+    def update_bm25(self, index: Optional[str] = None) -> None:
+        """As the parent does, which divides by the number of documents."""
+        store: Any = super()
+        with self.guard:
+            if self._has_texts(index):
+                store.update_bm25(index=index)
+
+    def _has_texts(self, index: Optional[str]) -> bool:
+        store: Any = self
+        documents = store.indexes.get(index or store.index, {}).values()
+        return any(document.content_type in ("text", "table") for document in documents)
+
+
+class DeFormerInMemoryDocumentStore(DeFormerDocumentStoreMixin, GuardedMemory, InMemoryDocumentStore):
     """
     InMemoryDocumentStore that computes what `DeFormerReader` reads when documents are written, and keeps it in memory.
 

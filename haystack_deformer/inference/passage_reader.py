@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tqdm import tqdm
 
-from haystack_deformer.inference.reading import Reading
+from haystack_deformer.inference.reading import Reading, report_reading
 from haystack_deformer.passages import PassageEncoder
 from haystack_deformer.reading import TextSpan, best_spans, merge_windows
 from haystack_deformer.representations import PassageRepresentation, Representations
@@ -120,6 +120,7 @@ class PassageReader:
                     bar.update(len(passages))
         if reading.computed:
             self._report_computed(reading)
+        report_reading(reading)
         return reading
 
     def _representations(self, texts: Sequence[str], reading: Reading) -> list[PassageRepresentation]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -61,3 +62,36 @@ class Reading:
         """Passages found and computed, and the milliseconds of each part."""
         milliseconds = {part: seconds * 1000 for part, seconds in vars(self.timings).items()}
         return {"found": self.found, "computed": self.computed, "milliseconds": milliseconds}
+
+
+_collected: ContextVar[list[Reading] | None] = ContextVar("readings", default=None)
+
+
+@contextmanager
+def collect_readings() -> Iterator[list[Reading]]:
+    """
+    Gather what readers read in this thread while the block runs: a pipeline hands on their answers alone.
+
+    ```python
+    with collect_readings() as readings:
+        pipeline.run(query="Who signed the treaty?")
+    print([reading.summary() for reading in readings])
+    ```
+    """
+    readings: list[Reading] = []
+    token = _collected.set(readings)
+    try:
+        yield readings
+    finally:
+        _collected.reset(token)
+
+
+def report_reading(reading: Reading) -> None:
+    """
+    Hand a reading to whoever collects them.
+
+    :param reading: complete.
+    """
+    readings = _collected.get()
+    if readings is not None:
+        readings.append(reading)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 from haystack import Pipeline
-from haystack.document_stores import FAISSDocumentStore
+from haystack.document_stores import FAISSDocumentStore, InMemoryDocumentStore
 from haystack.schema import Document
 
 from haystack_deformer.document_stores import DeFormerFAISSDocumentStore, DeFormerInMemoryDocumentStore
@@ -22,7 +22,7 @@ PARIS, BERLIN = "paris is in france", "berlin is in germany"
     ("made", "parent"),
     [
         (DeFormerFAISSDocumentStore, FAISSDocumentStore),
-        (DeFormerInMemoryDocumentStore, DeFormerInMemoryDocumentStore.__bases__[1]),
+        (DeFormerInMemoryDocumentStore, InMemoryDocumentStore),
     ],
 )
 def test_the_parents_parameters_are_all_there_and_documented(made: type, parent: type) -> None:

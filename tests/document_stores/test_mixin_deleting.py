@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from haystack.document_stores import FAISSDocumentStore, InMemoryDocumentStore
+from haystack.document_stores import InMemoryDocumentStore
 from haystack.schema import Document
+
+from haystack_deformer.document_stores.vectors import SteadyVectors
 
 PARIS, BERLIN, ROME = "paris is in france", "berlin is in germany", "a river in the city"
 ALL = (PARIS, BERLIN, ROME)
@@ -90,7 +92,7 @@ def test_a_delete_that_fails_removes_no_states(filled: Any, stored: Any, monkeyp
         msg = "locked"
         raise OSError(msg)
 
-    for parent in (FAISSDocumentStore, InMemoryDocumentStore):
+    for parent in (SteadyVectors, InMemoryDocumentStore):
         monkeypatch.setattr(parent, "delete_documents", fail)
     for arguments in ({"ids": ["3"]}, {}):
         with pytest.raises(OSError, match="locked"):

@@ -1,0 +1,69 @@
+"""`serve`: the pipelines of a YAML file over HTTP."""
+
+# Haystack takes seconds to import: the command imports what it needs, so that --help is at once
+# ruff: noqa: PLC0415
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from haystack_deformer.cli.app import app, clear_errors
+from haystack_deformer.rest_api.settings import ServerSettings
+
+
+@app.command()
+def serve(
+    pipeline: Annotated[
+        Path,
+        typer.Option(help="YAML file with the pipelines.", envvar="PIPELINE_YAML_PATH", exists=True, dir_okay=False),
+    ],
+    query_pipeline: Annotated[
+        str, typer.Option("--query-pipeline", help="Name of the one that answers.", envvar="QUERY_PIPELINE_NAME")
+    ] = ServerSettings.query_pipeline,
+    indexing_pipeline: Annotated[
+        str, typer.Option(help="Name of the one that takes in files.", envvar="INDEXING_PIPELINE_NAME")
+    ] = ServerSettings.indexing_pipeline,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 is the whole network.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8000,
+    concurrency_limit: Annotated[
+        int,
+        typer.Option(
+            help="Questions at once, and as many uploads; more get 503.", envvar="CONCURRENT_REQUEST_PER_WORKER", min=1
+        ),
+    ] = ServerSettings.concurrency_limit,
+    file_upload_path: Annotated[
+        Path | None, typer.Option(help="Folder for uploads. Default: a temporary one.", envvar="FILE_UPLOAD_PATH")
+    ] = None,
+    max_upload_megabytes: Annotated[
+        int, typer.Option(help="Of one upload.", min=1)
+    ] = ServerSettings.max_upload_megabytes,
+    root_path: Annotated[
+        str, typer.Option(help="Where a proxy serves it, /qa for example.", envvar="ROOT_PATH")
+    ] = ServerSettings.root_path,
+    cors_origin: Annotated[
+        list[str] | None, typer.Option(help="Web page that may call the API, https://example.org. Repeat for several.")
+    ] = None,
+) -> None:
+    """Answer over HTTP as Haystack's REST API does, with a page to ask on. One process; docs/deployment.md on more."""
+    with clear_errors():
+        from haystack_deformer.rest_api import create_app, require_extra
+
+        require_extra()
+        import uvicorn
+
+        from haystack_deformer.rest_api.observing import log_to_stderr
+
+        settings = ServerSettings(
+            pipeline=pipeline,
+            query_pipeline=query_pipeline,
+            indexing_pipeline=indexing_pipeline,
+            file_upload_path=file_upload_path,
+            concurrency_limit=concurrency_limit,
+            max_upload_megabytes=max_upload_megabytes,
+            root_path=root_path.rstrip("/"),
+            cors_origins=tuple(cors_origin or ()),
+        )
+        log_to_stderr()
+        # uvicorn's own line for each request would say the same a second time
+        uvicorn.run(create_app(settings), host=host, port=port, access_log=False, log_level="info")

@@ -1,0 +1,176 @@
+"""Vectors of a FAISS index and their numbers in SQL, kept in step while documents come and go."""
+
+from __future__ import annotations
+
+import logging
+from bisect import bisect_left
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import faiss
+import numpy as np
+from haystack.document_stores import FAISSDocumentStore
+from haystack.document_stores.sql import DocumentORM, MetaDocumentORM
+from haystack.schema import Document, FilterType
+from sqlalchemy import Integer, bindparam, cast
+
+from haystack_deformer.document_stores.access import IDS_AT_ONCE, batches
+from haystack_deformer.document_stores.guarding import Guarded, guards
+
+logger = logging.getLogger(__name__)
+
+if TYPE_CHECKING:
+    _Store: TypeAlias = FAISSDocumentStore
+else:
+    # as the hook: no class of Haystack's
+    _Store = object
+
+
+@guards("query_by_embedding", "update_embeddings", "train_index", "delete_index", "save")
+class SteadyVectors(Guarded, _Store):
+    """
+    Put ahead of FAISSDocumentStore, which numbers vectors by their places in FAISS and leaves the numbers as they are.
+
+    When a vector is removed, the places of those after it change: Haystack's store then finds other documents than
+    those that are near, or none, and the next vector that is added collides with a number that is taken.
+    """
+
+    def write_documents(
+        self,
+        documents: list[dict] | list[Document],
+        index: str | None = None,
+        batch_size: int | None = None,
+        duplicate_documents: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        """
+        Write documents as the parent does, then remove the vectors that they had before.
+
+        :param documents: documents, or dictionaries as the parent takes them.
+        :param index: where; None: the default index.
+        :param batch_size: documents that are written at once.
+        :param duplicate_documents: what to do where the id is there.
+        :param headers: for the parent.
+        """
+        index = index or self.index
+        ids = [str(entry.get("id")) if isinstance(entry, dict) else entry.id for entry in documents]
+        with self.guard:
+            before = self._numbers(index, ids)
+            try:
+                super().write_documents(documents, index, batch_size, duplicate_documents, headers)
+            finally:
+                if before:
+                    left = set(before.values()) - set(self._numbers(index, ids).values())
+                    self._remove(index, left)
+
+    def delete_documents(
+        self,
+        index: str | None = None,
+        ids: list[str] | None = None,
+        filters: FilterType | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        """
+        Delete documents of one index, with their vectors and their meta.
+
+        :param index: where; None: the default index.
+        :param ids: which; None: not narrowed by id.
+        :param filters: which, in any form that `get_all_documents` takes; None: not narrowed by meta.
+        :param headers: for the parent.
+        """
+        index = index or self.index
+        with self.guard:
+            if headers or (not ids and not filters):
+                super().delete_documents(index=index, headers=headers)
+                self._forget_meta(index, None)
+                return
+            going = list(ids or ())
+            if filters:
+                found = {document.id for document in self._access.documents(index, filters)}
+                going = [identifier for identifier in going if identifier in found] if ids else list(found)
+            numbers = set(self._numbers(index, going).values())
+            for batch in batches(going, IDS_AT_ONCE):
+                self.session.query(DocumentORM).filter(DocumentORM.index == index, DocumentORM.id.in_(batch)).delete(
+                    synchronize_session=False
+                )
+                self._forget_meta(index, batch)
+            self._commit()
+            self._remove(index, numbers)
+
+    def _forget_meta(self, index: str, ids: list[str] | None) -> None:
+        """Remove meta that SQLite would leave to the next document with the id."""
+        query = self.session.query(MetaDocumentORM).filter(MetaDocumentORM.document_index == index)
+        if ids is not None:
+            query = query.filter(MetaDocumentORM.document_id.in_(ids))
+        query.delete(synchronize_session=False)
+        self._commit()
+
+    def _numbers(self, index: str, ids: Collection[str]) -> dict[str, int]:
+        """The numbers of documents' vectors by id, of those that have one."""
+        found = {}
+        for batch in batches(ids, IDS_AT_ONCE):
+            query = self.session.query(DocumentORM.id, DocumentORM.vector_id).filter(
+                DocumentORM.index == index, DocumentORM.id.in_(batch), DocumentORM.vector_id.isnot(None)
+            )
+            found.update({identifier: int(number) for identifier, number in query})
+        return found
+
+    def _remove(self, index: str, numbers: set[int]) -> None:
+        """Remove vectors that no document has, and number those after them anew."""
+        vectors = self.faiss_indexes.get(index)
+        # a store that was opened without its vectors has numbers of what is not there
+        gone = sorted(number for number in numbers if vectors is not None and number < vectors.ntotal)
+        if not gone or not _take_out(vectors, gone):
+            return
+        number = cast(DocumentORM.vector_id, Integer)
+        rows = self.session.query(DocumentORM.id, number).filter(DocumentORM.index == index, number > gone[0]).all()
+        if not rows:
+            return
+        changes = [
+            {"document": identifier, "number": str(old - bisect_left(gone, old))}
+            # the lowest first: the number that each gets is free then
+            for identifier, old in sorted(rows, key=lambda row: row[1])
+        ]
+        statement = (
+            DocumentORM.__table__.update()
+            .where(DocumentORM.__table__.c.id == bindparam("document"), DocumentORM.__table__.c.index == index)
+            .values(vector_id=bindparam("number"))
+        )
+        self.session.execute(statement, changes)
+        self._commit()
+
+    def _commit(self) -> None:
+        try:
+            self.session.commit()
+        except BaseException:
+            self.session.rollback()
+            raise
+
+
+def _take_out(vectors: Any, gone: list[int]) -> bool:
+    """Remove vectors so that the places of the others stay without gaps; whether that was possible."""
+    if isinstance(faiss.downcast_index(vectors), faiss.IndexFlat):
+        vectors.remove_ids(np.array(gone, dtype="int64"))
+        return True
+    # other kinds cannot remove, or leave gaps: they are filled anew with what remains
+    try:
+        kept = _all_vectors(vectors)
+    except RuntimeError as error:
+        logger.warning(
+            "%d vectors of deleted documents stay in the FAISS index, a %s, which cannot give its vectors back (%s). "
+            "update_embeddings() clears them away.",
+            len(gone),
+            type(vectors).__name__,
+            error,
+        )
+        return False
+    vectors.reset()
+    vectors.add(np.delete(kept, gone, axis=0))
+    return True
+
+
+def _all_vectors(vectors: Any) -> np.ndarray:
+    inverted = faiss.try_extract_index_ivf(vectors)
+    if inverted is not None:
+        inverted.make_direct_map()
+    return vectors.reconstruct_n(0, vectors.ntotal)

@@ -1,0 +1,57 @@
+"""The application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from haystack import __version__ as haystack_version
+from starlette.middleware.cors import CORSMiddleware
+
+from haystack_deformer.rest_api.body_limit import BodyLimitMiddleware
+from haystack_deformer.rest_api.errors import add_error_handlers
+from haystack_deformer.rest_api.observing import ObservingMiddleware
+from haystack_deformer.rest_api.routes import documents, feedback, files, health, page, search
+from haystack_deformer.rest_api.service import Service
+from haystack_deformer.rest_api.settings import MEGABYTE, ServerSettings
+
+_FORM_OVERHEAD = MEGABYTE
+
+
+def build_app(settings: ServerSettings) -> FastAPI:
+    """
+    Load the pipelines and put the routes around them.
+
+    :param settings: of the server.
+    :raises ValueError: where another server has the document store.
+    :raises HaystackError: where the pipelines cannot be loaded.
+    """
+    service = Service(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        service.close()
+
+    app = FastAPI(title="Haystack REST API", version=haystack_version, root_path=settings.root_path, lifespan=lifespan)
+    app.state.service = service
+    for module in (search, feedback, files, documents, health, page):
+        app.include_router(module.router)
+    for route in app.routes:
+        # clients that are generated from the OpenAPI page get functions by these names, as from Haystack's own
+        if isinstance(route, APIRoute):
+            route.operation_id = route.name
+    add_error_handlers(app)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=list(settings.cors_origins), allow_methods=["*"], allow_headers=["*"]
+        )
+    app.add_middleware(
+        BodyLimitMiddleware,
+        limit=settings.max_request_megabytes * MEGABYTE,
+        larger={"/file-upload": settings.max_upload_megabytes * MEGABYTE + _FORM_OVERHEAD},
+    )
+    app.add_middleware(ObservingMiddleware, metrics=service.metrics)
+    return app

@@ -1,0 +1,117 @@
+"""Pipelines of one YAML file that share their components: what is uploaded can be asked about at once."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from haystack import Pipeline
+from haystack.document_stores import BaseDocumentStore, SQLDocumentStore
+from haystack.nodes import BaseRetriever, DenseRetriever
+from haystack.pipelines.config import (
+    get_component_definitions,
+    get_pipeline_definition,
+    read_pipeline_config_from_yaml,
+    validate_config,
+)
+from sqlalchemy.orm import scoped_session
+
+import haystack_deformer.nodes  # noqa: F401  # makes our nodes known to the YAML file, as the next one does
+from haystack_deformer.document_stores import give_threads_their_sessions
+from haystack_deformer.rest_api.observing import current_record
+
+logger = logging.getLogger(__name__)
+
+
+class ServedPipeline(Pipeline):
+    """A pipeline whose nodes' times go into the record of the request."""
+
+    @classmethod
+    def assemble(
+        cls, name: str, config: dict[str, Any], definitions: dict[str, Any], components: dict[str, Any]
+    ) -> Any:
+        """
+        Build one pipeline of a file.
+
+        :param name: of the pipeline.
+        :param config: the file.
+        :param definitions: of its components.
+        :param components: by name, those that are there already; new ones are added.
+        """
+        pipeline = cls()
+        for node in get_pipeline_definition(config, name)["nodes"]:
+            component = cls._load_or_get_component(node["name"], definitions, components)
+            pipeline.add_node(component=component, name=node["name"], inputs=node["inputs"])
+        pipeline.update_config_hash()
+        return pipeline
+
+    def _run_node(self, node_id: str, node_input: dict[str, Any]) -> tuple[dict, str]:
+        if node_id == self.root_node:
+            return super()._run_node(node_id, node_input)
+        with current_record().stage(node_id):
+            return super()._run_node(node_id, node_input)
+
+    def arguments(self) -> dict[str, set[str]]:
+        """For each node the parameters that a request may give it."""
+        nodes = {name: self.graph.nodes[name]["component"] for name in self.graph.nodes if name != self.root_node}
+        return {name: set(inspect.signature(node.run).parameters) for name, node in nodes.items()}
+
+
+@dataclass(frozen=True)
+class Pipelines:
+    """
+    What a server runs.
+
+    :param query: answers questions.
+    :param indexing: takes in files; None: there is none.
+    :param document_store: of both; None: the pipelines have none.
+    :param retriever: embeds questions, and documents where the indexing pipeline does not; None: there is none.
+    :param embeds: whether the indexing pipeline embeds documents itself.
+    """
+
+    query: ServedPipeline
+    indexing: ServedPipeline | None
+    document_store: BaseDocumentStore | None
+    retriever: DenseRetriever | None
+    embeds: bool
+
+    @classmethod
+    def load(cls, path: Path, query: str, indexing: str) -> Pipelines:
+        """
+        Load both pipelines of a file, each component once.
+
+        :param path: YAML file.
+        :param query: name of the query pipeline.
+        :param indexing: name of the indexing pipeline; the file need not have it.
+        :raises HaystackError: where the file is no valid one.
+        """
+        config = read_pipeline_config_from_yaml(path)
+        validate_config(config)
+        definitions = get_component_definitions(config)
+        for definition in definitions.values():
+            parameters = definition.setdefault("params", {})
+            if definition["type"].endswith("FAISSDocumentStore") and not parameters.get("faiss_index_path"):
+                # after a restart the documents are there and their vectors are not: `embed_missing` makes them
+                parameters.setdefault("validate_index_sync", False)
+        components: dict[str, Any] = {}
+        query_pipeline = ServedPipeline.assemble(query, config, definitions, components)
+        indexing_pipeline = None
+        if any(pipeline["name"] == indexing for pipeline in config["pipelines"]):
+            indexing_pipeline = ServedPipeline.assemble(indexing, config, definitions, components)
+        else:
+            names = [pipeline["name"] for pipeline in config["pipelines"]]
+            logger.warning("%s has no pipeline %r, only %s: uploads are answered by 501.", path, indexing, names)
+        stores = {id(c): c for c in components.values() if isinstance(c, BaseDocumentStore)}
+        if len(stores) > 1:
+            logger.warning("%s has several document stores: /documents and /feedback use that of the query.", path)
+        store = query_pipeline.get_document_store() or next(iter(stores.values()), None)
+        if isinstance(store, SQLDocumentStore) and not isinstance(store.session, scoped_session):
+            # ours see to it themselves, Haystack's own do not
+            give_threads_their_sessions(store)
+        retrievers = [node for node in components.values() if isinstance(node, DenseRetriever)]
+        retriever = next((node for node in retrievers if node.document_store is store), None)
+        embeds = indexing_pipeline is not None and bool(indexing_pipeline.get_nodes_by_class(BaseRetriever))
+        return cls(query_pipeline, indexing_pipeline, store, retriever, embeds)

@@ -1,0 +1,93 @@
+"""What users say of answers."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, HTTPException, Query
+from haystack.schema import Label
+from starlette.responses import JSONResponse
+
+from haystack_deformer.rest_api.encoding import plain
+from haystack_deformer.rest_api.schema import CreateLabelRequest, FeedbackMetrics, FilterRequest, LabelModel
+from haystack_deformer.rest_api.service import Service, get_service
+from haystack_deformer.rest_api.squad import squad_entry
+
+router = APIRouter(tags=["feedback"])
+
+TheService = Annotated[Service, Depends(get_service)]
+
+
+@router.post("/feedback")
+def post_feedback(feedback: CreateLabelRequest, service: TheService) -> None:
+    """Say of an answer whether it was right, and whether the document was."""
+    with service.work():
+        try:
+            label = feedback.to_label()
+        except (ValueError, TypeError) as error:
+            raise HTTPException(400, f"This is no label: {error}") from error
+        service.document_store.write_labels([label])
+
+
+@router.get("/feedback", response_model=list[LabelModel])
+def get_feedback(service: TheService) -> JSONResponse:
+    """All that was said."""
+    with service.work():
+        return JSONResponse(plain(service.document_store.get_all_labels()))
+
+
+@router.delete("/feedback")
+def delete_feedback(service: TheService) -> None:
+    """Delete what users said; labels of another origin stay."""
+    with service.work():
+        # no ids would mean all labels
+        if ids := [label.id for label in _by_users(service)]:
+            service.document_store.delete_labels(ids=ids)
+
+
+@router.post("/eval-feedback", response_model=FeedbackMetrics)
+def get_feedback_metrics(service: TheService, filters: FilterRequest | None = None) -> dict[str, Any]:
+    """How often answers and documents were right: of all labels, or of those that fit: `{"query": ["..."]}`."""
+    with service.work():
+        wanted = (filters.filters if filters else None) or {}
+        labels = [label for label in _by_users(service) if _fits(label, wanted)]
+    count = len(labels)
+    return {
+        "answer_accuracy": sum(bool(label.is_correct_answer) for label in labels) / count if count else None,
+        "document_accuracy": sum(bool(label.is_correct_document) for label in labels) / count if count else None,
+        "n_feedback": count,
+    }
+
+
+@router.get("/export-feedback")
+def export_feedback(
+    service: TheService,
+    context_size: Annotated[int, Query(ge=1)] = 100_000,
+    full_document_context: bool = True,
+    only_positive_labels: bool = False,
+) -> JSONResponse:
+    """
+    What users said, as SQuAD-format data, which `haystack-deformer train` reads.
+
+    `full_document_context=false` cuts documents to `context_size` characters around the answer.
+    """
+    with service.work():
+        labels = _by_users(service)
+    # right document and wrong answer: neither an example of an answer nor of a passage without one
+    labels = [label for label in labels if label.is_correct_answer or not label.is_correct_document]
+    if only_positive_labels:
+        labels = [label for label in labels if label.is_correct_answer]
+    size = None if full_document_context else context_size
+    entries = [squad_entry(label, size) for label in labels]
+    return JSONResponse({"data": [entry for entry in entries if entry is not None]})
+
+
+def _by_users(service: Service) -> list[Label]:
+    # not every store heeds filters on labels
+    return [label for label in service.document_store.get_all_labels() if label.origin == "user-feedback"]
+
+
+def _fits(label: Label, filters: dict[str, Any]) -> bool:
+    """Whether a label has one of the values of each field: its own, its document's id, or of its document's meta."""
+    fields = {**(label.document.meta or {}), **vars(label), "document_id": label.document.id}
+    return all(
+        fields.get(name) in (wanted if isinstance(wanted, list) else [wanted]) for name, wanted in filters.items()
+    )

@@ -1,0 +1,107 @@
+"""Files for the indexing pipeline."""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, File, Form, HTTPException, UploadFile
+from haystack.nodes import BaseConverter, PreProcessor
+from starlette.responses import JSONResponse
+
+from haystack_deformer.rest_api.encoding import plain
+from haystack_deformer.rest_api.observing import current_record
+from haystack_deformer.rest_api.params import checked_params
+from haystack_deformer.rest_api.schema import UploadResponse
+from haystack_deformer.rest_api.service import Service, get_service
+from haystack_deformer.rest_api.settings import MEGABYTE
+from haystack_deformer.rest_api.uploads import accepted_suffixes, saved
+
+router = APIRouter(tags=["file-upload"])
+
+
+def converter_params(
+    remove_numeric_tables: Annotated[bool | None, Form()] = None,
+    valid_languages: Annotated[list[str] | None, Form()] = None,
+) -> dict[str, Any]:
+    """For the converters, from the form."""
+    return {"remove_numeric_tables": remove_numeric_tables, "valid_languages": valid_languages}
+
+
+def preprocessor_params(
+    clean_whitespace: Annotated[bool | None, Form()] = None,
+    clean_empty_lines: Annotated[bool | None, Form()] = None,
+    clean_header_footer: Annotated[bool | None, Form()] = None,
+    split_by: Annotated[str | None, Form()] = None,
+    split_length: Annotated[int | None, Form(ge=1)] = None,
+    split_overlap: Annotated[int | None, Form(ge=0)] = None,
+    split_respect_sentence_boundary: Annotated[bool | None, Form()] = None,
+) -> dict[str, Any]:
+    """For the preprocessors, from the form."""
+    return dict(locals())
+
+
+@router.post("/file-upload", response_model=UploadResponse)
+def upload_file(
+    service: Annotated[Service, Depends(get_service)],
+    files: Annotated[list[UploadFile], File()],
+    for_converters: Annotated[dict[str, Any], Depends(converter_params)],
+    for_preprocessors: Annotated[dict[str, Any], Depends(preprocessor_params)],
+    meta: Annotated[str | None, Form()] = "null",
+    additional_params: Annotated[str | None, Form()] = "null",
+    keep_files: bool = False,
+) -> JSONResponse:
+    """
+    Take in files. `meta` is a JSON object for the documents of all of them; each keeps its own `name`.
+
+    `additional_params` is a JSON object with parameters for the pipeline's nodes. `keep_files=true` leaves the files in
+    the server's folder. When it answers, the documents are stored and can be asked about.
+    """
+    pipeline = service.pipelines.indexing
+    if pipeline is None:
+        raise HTTPException(501, "Indexing Pipeline is not configured.")
+    common = _json_object("meta", meta)
+    params = {
+        name: _given(values)
+        for kind, values in ((BaseConverter, for_converters), (PreProcessor, for_preprocessors))
+        for name in (node.name for node in pipeline.get_nodes_by_class(kind))
+        if _given(values)
+    }
+    for name, value in checked_params(pipeline, _json_object("additional_params", additional_params)).items():
+        params[name] = {**params.get(name, {}), **value} if isinstance(value, dict) else value
+    converters = pipeline.get_nodes_by_class(BaseConverter)
+    limit = service.settings.max_upload_megabytes * MEGABYTE
+    with (
+        service.uploads.place(),
+        saved(files, service.upload_path, accepted_suffixes(converters), limit, keep=keep_files) as written,
+        service.work(),
+    ):
+        record = current_record()
+        record.counts["files"] = len(written)
+        # each its own: nodes write into what they are given
+        metas = [{**common, "name": name} for _, name in written]
+        try:
+            result = service.take_in([path for path, _ in written], metas, params)
+        except HTTPException:
+            raise
+        except Exception as error:
+            if record.failed in {node.name for node in converters}:
+                names = [name for _, name in written]
+                raise HTTPException(400, f"{record.failed} cannot read {names}: {error.__cause__ or error}") from error
+            raise
+        documents = result.get("documents", [])
+        record.counts["documents"] = len(documents)
+        record.document_ids = [document.id for document in documents]
+        return JSONResponse({"documents": plain(documents)})
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _json_object(name: str, text: str | None) -> dict[str, Any]:
+    try:
+        value = json.loads(text) if text and text.strip() else None
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(400, f"The field {name} is no JSON: {error}") from error
+    if not isinstance(value, (dict, type(None))):
+        raise HTTPException(400, f"The field {name} must be a JSON object or null, not {type(value).__name__}.")
+    return value or {}

@@ -1,0 +1,59 @@
+"""Questions, and whether the server is there."""
+
+from typing import Annotated
+
+import haystack
+from fastapi import APIRouter, Depends, HTTPException
+from starlette.responses import JSONResponse
+
+from haystack_deformer.rest_api.encoding import plain
+from haystack_deformer.rest_api.observing import current_record
+from haystack_deformer.rest_api.params import checked_params
+from haystack_deformer.rest_api.schema import QueryRequest, QueryResponse
+from haystack_deformer.rest_api.service import Service, get_service
+
+router = APIRouter(tags=["search"])
+
+
+@router.get("/initialized")
+def check_status() -> bool:
+    """Whether the server takes requests: it answers as soon as the pipelines are loaded."""
+    return True
+
+
+@router.get("/hs_version")
+def haystack_version() -> dict[str, str]:
+    """The version of Haystack."""
+    return {"hs_version": haystack.__version__}
+
+
+@router.post("/query", response_model=QueryResponse, response_model_exclude_none=True)
+def query(request: QueryRequest, service: Annotated[Service, Depends(get_service)]) -> JSONResponse:
+    """
+    Ask a question. `params` go to the pipeline's nodes: `{"Retriever": {"top_k": 10}, "Reader": {"top_k": 3}}`.
+
+    The header Server-Timing says how long each node took, and each part of reading.
+    """
+    if not request.query.strip():
+        raise HTTPException(400, "The question is empty: give at least one word.")
+    _check_text(request.query)
+    params = checked_params(service.pipelines.query, request.params)
+    with service.questions.place(), service.work():
+        result = service.ask(request.query, params, debug=bool(request.debug))
+        # nodes remember that they were asked for it, by whatever thread
+        debug = request.debug or "debug" in params
+        record = current_record()
+        answers, documents = result["answers"], result["documents"]
+        record.counts.update(documents=len(documents), answers=len(answers))
+        record.document_ids = [name for answer in answers for name in answer.document_ids or ()]
+        body = {"query": request.query, "answers": answers, "documents": documents}
+        if debug and "_debug" in result:
+            body["_debug"] = result["_debug"]
+        return JSONResponse(plain(body))
+
+
+def _check_text(text: str) -> None:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise HTTPException(400, "The question has half a character in it (a lone surrogate).") from error

@@ -1,0 +1,164 @@
+"""What the routes share: the pipelines, the limits on work at once, and how a pipeline is run for a request."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import BoundedSemaphore
+from typing import Any
+
+from fastapi import HTTPException
+from haystack.document_stores import BaseDocumentStore
+from sqlalchemy.orm import scoped_session
+from starlette.requests import Request
+
+from haystack_deformer.inference import collect_readings
+from haystack_deformer.rest_api.embedding import embed_missing, embed_new
+from haystack_deformer.rest_api.observing import Metrics, current_record
+from haystack_deformer.rest_api.pipelines import Pipelines, ServedPipeline
+from haystack_deformer.rest_api.settings import ServerSettings
+from haystack_deformer.rest_api.store_lock import StoreLock
+from haystack_deformer.rest_api.uploads import remove_leftovers
+
+logger = logging.getLogger(__name__)
+
+
+class Limit:
+    """
+    So many at once; more are told to come again.
+
+    :param count: how many.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._places = BoundedSemaphore(count)
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """
+        Hold a place while the block runs.
+
+        :raises HTTPException: 503 where all are taken.
+        """
+        if not self._places.acquire(blocking=False):
+            raise HTTPException(503, "The server is busy processing requests.")
+        try:
+            yield
+        finally:
+            self._places.release()
+
+
+class Service:
+    """
+    Everything behind the routes. Threads share it.
+
+    :param settings: of the server.
+    :raises ValueError: where another server has the document store.
+    :raises HaystackError: where the pipelines cannot be loaded.
+    """
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.questions = Limit(settings.concurrency_limit)
+        self.uploads = Limit(settings.concurrency_limit)
+        self.pipelines = Pipelines.load(settings.pipeline, settings.query_pipeline, settings.indexing_pipeline)
+        self._lock = StoreLock(self.pipelines.document_store)
+        self._temporary = None
+        if settings.file_upload_path is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="haystack-deformer-uploads-")
+        try:
+            self.upload_path = Path(self._temporary.name if self._temporary else settings.file_upload_path or "")
+            self.upload_path.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(self.upload_path)
+            embed_missing(self.pipelines.document_store, self.pipelines.retriever)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def document_store(self) -> BaseDocumentStore:
+        """
+        The document store.
+
+        :raises HTTPException: 501 where the pipelines have none.
+        """
+        if self.pipelines.document_store is None:
+            raise HTTPException(501, "The pipelines have no document store.")
+        return self.pipelines.document_store
+
+    @contextmanager
+    def work(self) -> Iterator[None]:
+        """Run the block for a request, in one thread, and leave nothing of it in the thread's database session."""
+        try:
+            yield
+        finally:
+            session = getattr(self.pipelines.document_store, "session", None)
+            if isinstance(session, scoped_session):
+                # a session gives out what it has read before, and after an error nothing but that error
+                session.remove()
+
+    def ask(self, query: str, params: dict[str, Any], *, debug: bool) -> dict[str, Any]:
+        """
+        Run the query pipeline.
+
+        :param query: the question.
+        :param params: for its nodes, checked.
+        :param debug: whether the nodes say what they were given.
+        """
+        with collect_readings() as readings:
+            try:
+                result = self._run(self.pipelines.query, params, query=query, debug=debug)
+            finally:
+                current_record().add_readings(readings)
+        result.setdefault("answers", [])
+        result.setdefault("documents", [])
+        return result
+
+    def take_in(self, paths: list[Path], metas: list[dict[str, Any]], params: dict[str, Any]) -> dict[str, Any]:
+        """
+        Run the indexing pipeline.
+
+        :param paths: of the files.
+        :param metas: for each file its meta.
+        :param params: for the nodes.
+        """
+        if self.pipelines.indexing is None:
+            raise HTTPException(501, "Indexing Pipeline is not configured.")
+        result = self._run(self.pipelines.indexing, params, file_paths=paths, meta=metas)
+        if not self.pipelines.embeds:
+            with current_record().stage("embedding"):
+                embed_new(self.pipelines.document_store, self.pipelines.retriever)
+        return result
+
+    @staticmethod
+    def _run(pipeline: ServedPipeline, params: dict[str, Any], **arguments: Any) -> dict[str, Any]:
+        try:
+            return pipeline.run(params=params, **arguments)
+        except Exception as error:
+            # the pipeline wraps what a node raised
+            cause = error.__cause__ or error
+            node = current_record().failed
+            # where a request gives nothing but the question or files, the mistake is the server's own
+            if isinstance(cause, UnicodeError) or (params and isinstance(cause, (ValueError, TypeError))):
+                logger.warning("Node %s refused a request: %s", node, cause)
+                raise HTTPException(400, f"The node {node} refused the request: {cause}") from error
+            raise
+
+    def close(self) -> None:
+        """Give back what the server holds."""
+        self._lock.release()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+
+def get_service(request: Request) -> Service:
+    """
+    The service of the application, for FastAPI's `Depends`.
+
+    :param request: any.
+    """
+    return request.app.state.service

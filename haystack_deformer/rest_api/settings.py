@@ -1,0 +1,80 @@
+"""What the server is told, by the command line or by the environment variables of Haystack's own server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from haystack_deformer.parameters import as_int
+
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """
+    Settings of one server process.
+
+    :param pipeline: YAML file with the pipelines.
+    :param query_pipeline: name of the one that answers.
+    :param indexing_pipeline: name of the one that takes in files; where the file has none, uploads are answered by 501.
+    :param file_upload_path: folder for files while they are indexed, and of those that are to be kept; None: a
+        temporary one.
+    :param concurrency_limit: questions that are worked on at once, and as many uploads; more are answered by 503.
+    :param max_upload_megabytes: of one upload, all files together.
+    :param max_request_megabytes: of any other request.
+    :param root_path: where a proxy serves the application, "/qa" for example.
+    :param cors_origins: web pages that may call the API from a browser, "https://example.org"; none: only its own.
+    :raises ValueError: for a value that cannot be used.
+    """
+
+    pipeline: Path
+    query_pipeline: str = "query"
+    indexing_pipeline: str = "indexing"
+    file_upload_path: Path | None = None
+    concurrency_limit: int = 4
+    max_upload_megabytes: int = 100
+    max_request_megabytes: int = 2
+    root_path: str = ""
+    cors_origins: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("concurrency_limit", "max_upload_megabytes", "max_request_megabytes"):
+            as_int(name, getattr(self, name))
+        if not self.pipeline.is_file():
+            msg = f"There is no pipeline file {str(self.pipeline)!r}: give the YAML file with the pipelines."
+            raise ValueError(msg)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> ServerSettings:
+        """
+        Read the variables of Haystack's own server, and CORS_ORIGINS, MAX_UPLOAD_MEGABYTES, MAX_REQUEST_MEGABYTES.
+
+        :param environment: None: that of the process.
+        :raises ValueError: where PIPELINE_YAML_PATH is missing, or a value cannot be used.
+        """
+        env = os.environ if environment is None else environment
+        if not env.get("PIPELINE_YAML_PATH"):
+            msg = "The environment variable PIPELINE_YAML_PATH is missing: it names the YAML file with the pipelines."
+            raise ValueError(msg)
+        uploads = env.get("FILE_UPLOAD_PATH")
+        return cls(
+            pipeline=Path(env["PIPELINE_YAML_PATH"]),
+            query_pipeline=env.get("QUERY_PIPELINE_NAME", cls.query_pipeline),
+            indexing_pipeline=env.get("INDEXING_PIPELINE_NAME", cls.indexing_pipeline),
+            file_upload_path=Path(uploads) if uploads else None,
+            concurrency_limit=as_int(
+                "CONCURRENT_REQUEST_PER_WORKER", env.get("CONCURRENT_REQUEST_PER_WORKER", cls.concurrency_limit)
+            ),
+            max_upload_megabytes=as_int(
+                "MAX_UPLOAD_MEGABYTES", env.get("MAX_UPLOAD_MEGABYTES", cls.max_upload_megabytes)
+            ),
+            max_request_megabytes=as_int(
+                "MAX_REQUEST_MEGABYTES", env.get("MAX_REQUEST_MEGABYTES", cls.max_request_megabytes)
+            ),
+            # Haystack's default is "/", which newer releases of FastAPI put in front of every path
+            root_path=env.get("ROOT_PATH", cls.root_path).rstrip("/"),
+            cors_origins=tuple(env.get("CORS_ORIGINS", "").split()),
+        )

@@ -1,0 +1,162 @@
+"""Files from strangers: names made safe, contents looked at, nothing left behind."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import uuid
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from fastapi import HTTPException, UploadFile
+from haystack.nodes import BaseConverter, DocxToTextConverter, MarkdownConverter, PDFToTextConverter, TextConverter
+from haystack.nodes.file_converter import CsvTextConverter, JsonConverter, PptxConverter
+
+_LONGEST_NAME = 150
+_PASSING = "passing-"
+"""How folders begin whose files are only to be indexed."""
+_LEFTOVER_SECONDS = 3_600
+_TEXT = {".txt", ".text", ".md", ".markdown", ".rst", ".log"}
+_SUFFIXES: dict[type[BaseConverter], set[str]] = {
+    TextConverter: _TEXT,
+    MarkdownConverter: _TEXT,
+    CsvTextConverter: {".csv"},
+    JsonConverter: {".json", ".jsonl"},
+    PDFToTextConverter: {".pdf"},
+    DocxToTextConverter: {".docx"},
+    PptxConverter: {".pptx"},
+}
+_ZIPPED = {".docx", ".pptx"}
+_BLOCK = 1 << 20
+
+
+def accepted_suffixes(converters: list[BaseConverter]) -> set[str] | None:
+    """
+    The file types that a pipeline reads.
+
+    :param converters: its own.
+    :return: None where one of them is of a kind that is not known here: then all types.
+    """
+    suffixes: set[str] = set()
+    for converter in converters:
+        known = [found for kind, found in _SUFFIXES.items() if isinstance(converter, kind)]
+        if not known:
+            return None
+        suffixes = suffixes.union(*known)
+    return suffixes or None
+
+
+def safe_name(name: str | None) -> str:
+    """
+    The last part of a path, as a browser or an attacker may send one.
+
+    :param name: as it came.
+    :raises HTTPException: 400 where nothing is left of it.
+    """
+    last = PurePosixPath((name or "").replace("\\", "/")).name
+    if last in ("", ".", "..") or not last.isprintable():
+        raise HTTPException(400, f"{name!r} is no name for a file.")
+    if len(last.encode("utf-8", "replace")) > _LONGEST_NAME:
+        raise HTTPException(400, f"The name {last[:40]!r}... is longer than {_LONGEST_NAME} bytes.")
+    return last
+
+
+def remove_leftovers(folder: Path) -> None:
+    """
+    Remove what a server that was killed left in the middle of an upload.
+
+    :param folder: for uploads; another server may be using it.
+    """
+    for path in folder.glob(f"{_PASSING}*"):
+        if time.time() - path.stat().st_mtime > _LEFTOVER_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def saved(
+    files: list[UploadFile], folder: Path, suffixes: set[str] | None, limit: int, *, keep: bool
+) -> Iterator[list[tuple[Path, str]]]:
+    """
+    Write an upload into a folder of its own while the block runs.
+
+    :param files: of the upload.
+    :param folder: for uploads.
+    :param suffixes: that are taken; None: all.
+    :param limit: bytes that a zipped file may unpack to.
+    :param keep: whether the files stay where the block does not fail.
+    :return: for each file its path and its name.
+    :raises HTTPException: 4xx where one of them cannot be taken; then none is.
+    """
+    own = folder / f"{'' if keep else _PASSING}{uuid.uuid4().hex}"
+    try:
+        own.mkdir()
+        written = []
+        for number, file in enumerate(files):
+            name = safe_name(file.filename)
+            _check_suffix(name, suffixes)
+            path = own / f"{number}_{name}"
+            with path.open("xb") as target:
+                shutil.copyfileobj(file.file, target, _BLOCK)
+            _check_content(path, name, limit)
+            written.append((path, name))
+        yield written
+    except BaseException:
+        keep = False
+        raise
+    finally:
+        for file in files:
+            file.file.close()
+        if not keep:
+            shutil.rmtree(own, ignore_errors=True)
+
+
+def _check_suffix(name: str, suffixes: set[str] | None) -> None:
+    suffix = Path(name).suffix.lower()
+    if suffixes is not None and suffix not in suffixes:
+        raise HTTPException(
+            415, f"{name!r} is of a type that the indexing pipeline does not read; it reads {sorted(suffixes)}."
+        )
+
+
+def _check_content(path: Path, name: str, limit: int) -> None:
+    suffix = path.suffix.lower()
+    if not path.stat().st_size:
+        raise HTTPException(400, f"{name!r} is empty.")
+    with path.open("rb") as file:
+        if suffix in _TEXT | {".csv", ".json", ".jsonl"}:
+            _check_text(file, name)
+        elif suffix == ".pdf" and b"%PDF-" not in file.read(1024):
+            raise HTTPException(415, f"{name!r} is named as a PDF and is none.")
+        elif suffix in _ZIPPED:
+            _check_zip(file, name, limit)
+
+
+def _check_text(file: BinaryIO, name: str) -> None:
+    blank = True
+    pending = b""
+    while block := file.read(_BLOCK):
+        pending += block
+        if b"\0" in block:
+            raise HTTPException(415, f"{name!r} is named as text and is none: it has zero bytes.")
+        # a character may go on in the next block
+        cut = len(pending) if len(block) < _BLOCK else pending.rfind(b"\n") + 1 or len(pending) - 3
+        try:
+            blank = blank and not pending[:cut].decode("utf-8-sig").strip()
+        except UnicodeDecodeError as error:
+            raise HTTPException(415, f"{name!r} is no text in UTF-8: save it as UTF-8 and send it again.") from error
+        pending = pending[cut:]
+    if blank:
+        raise HTTPException(400, f"{name!r} has no text in it.")
+
+
+def _check_zip(file: BinaryIO, name: str, limit: int) -> None:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise HTTPException(415, f"{name!r} is named as an office document and is none.") from error
+    if unpacked > limit:
+        raise HTTPException(413, f"{name!r} unpacks to {unpacked:,} bytes; at most {limit:,} are taken.")

@@ -1,0 +1,181 @@
+"""Vectors stay with their documents, whatever is deleted and overwritten."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+from haystack.nodes import DenseRetriever
+from haystack.schema import Document
+
+from tests.document_stores.test_threads import together
+
+DIMENSION = 8
+
+
+def vector(number: int) -> np.ndarray:
+    return np.random.default_rng(number).standard_normal(DIMENSION).astype("float32")
+
+
+def document(number: int, identifier: str | None = None, *, embedded: bool = True) -> Document:
+    return Document(
+        content=f"paris {number}",
+        id=identifier or str(number),
+        meta={"parity": number % 2, "number": number},
+        embedding=vector(number) if embedded else None,
+    )
+
+
+def nearest(store: Any, number: int, top_k: int = 3) -> list[str]:
+    return [found.content for found in store.query_by_embedding(vector(number), top_k=top_k)]
+
+
+def assert_found(store: Any) -> None:
+    """Every document with a vector is found by it, before all others, and there are no other vectors."""
+    documents = store.get_all_documents()
+    embedded = [found for found in documents if "vector_id" in found.meta]
+    assert store.get_embedding_count() == len(embedded)
+    assert {found.meta["vector_id"] for found in embedded} == {str(number) for number in range(len(embedded))}
+    for found in embedded:
+        assert nearest(store, int(found.content.split()[1]), 1) == [found.content]
+
+
+@pytest.fixture(params=["Flat", "HNSW", "IVF2,Flat"])
+def faiss_store(request: pytest.FixtureRequest, make_faiss: Any) -> Any:
+    store = make_faiss(embedding_dim=DIMENSION, faiss_index_factory_str=request.param, similarity="l2")
+    if request.param.startswith("IVF"):
+        store.train_index(embeddings=np.stack([vector(number) for number in range(100)]))
+        store.faiss_indexes["document"].nprobe = 2
+    return store
+
+
+def test_random_changes(faiss_store: Any) -> None:
+    rng = random.Random(1)
+    for step in range(40):
+        number = rng.randrange(12)
+        match rng.randrange(5):
+            case 0 | 1:
+                faiss_store.write_documents([document(n) for n in {number, rng.randrange(12), rng.randrange(12)}])
+            case 2:
+                faiss_store.write_documents([document(100 + step, str(number))])
+            case 3:
+                faiss_store.delete_documents(ids=[str(number), str(rng.randrange(12))])
+            case 4:
+                faiss_store.delete_documents(filters={"number": {"$lt": 3}} if step % 2 else {"parity": 1})
+        assert_found(faiss_store)
+
+
+def test_deleting_by_all_forms_of_filters(make_faiss: Any) -> None:
+    for filters, left in (
+        ({"parity": 1}, {"0", "2", "4"}),
+        ({"parity": [1]}, {"0", "2", "4"}),
+        ({"$or": {"number": {"$eq": 0}, "parity": {"$eq": 1}}}, {"2", "4"}),
+        ({"number": {"$ne": 3}}, {"3"}),
+        ({"number": 99}, {"0", "1", "2", "3", "4", "5"}),
+    ):
+        store = make_faiss(embedding_dim=DIMENSION, similarity="l2")
+        store.write_documents([document(number) for number in range(6)])
+        store.delete_documents(filters=filters)
+        assert {found.id for found in store.get_all_documents()} == left
+        assert_found(store)
+        store.delete_documents()
+        assert store.get_embedding_count() == 0
+
+
+def test_ids_and_filters_together(make_faiss: Any) -> None:
+    store = make_faiss(embedding_dim=DIMENSION, similarity="l2")
+    store.write_documents([document(number) for number in range(6)])
+    store.delete_documents(ids=["1", "2"], filters={"parity": 1})
+    assert {found.id for found in store.get_all_documents()} == {"0", "2", "3", "4", "5"}
+    store.delete_documents(ids=["2"], filters={"parity": 1})
+    assert store.get_document_count() == 5
+    assert_found(store)
+
+
+def test_indexes_are_apart(make_faiss: Any) -> None:
+    store = make_faiss(embedding_dim=DIMENSION, similarity="l2")
+    for index in ("document", "other"):
+        store.write_documents([document(number) for number in range(4)], index=index)
+    store.delete_documents(index="other", ids=["0", "1"])
+    assert store.get_document_count() == 4
+    assert_found(store)
+    assert store.get_embedding_count(index="other") == store.get_document_count(index="other") == 2
+
+
+def test_a_document_does_not_inherit_the_meta_of_a_deleted_one(make_faiss: Any) -> None:
+    for arguments in ({"ids": ["1"]}, {}):
+        store = make_faiss(embedding_dim=DIMENSION)
+        store.write_documents([Document(content="paris", id="1", meta={"secret": 1})])
+        store.delete_documents(**arguments)
+        store.write_documents([Document(content="berlin", id="1")], duplicate_documents="skip")
+        assert store.get_document_by_id("1").meta == {}
+
+
+def test_without_vectors(make_faiss: Any) -> None:
+    store = make_faiss(embedding_dim=DIMENSION, similarity="l2")
+    store.write_documents([document(number, embedded=number > 1) for number in range(2)])
+    store.write_documents([document(number) for number in range(2, 4)])
+    store.delete_documents(ids=["0", "2"])
+    assert_found(store)
+
+
+def test_a_store_that_was_opened_without_its_vectors(make_faiss: Any) -> None:
+    store = make_faiss(embedding_dim=DIMENSION, similarity="l2")
+    store.write_documents([document(number) for number in range(4)])
+    reopened = make_faiss(embedding_dim=DIMENSION, similarity="l2")
+    reopened.delete_documents(ids=["1"])
+    assert reopened.get_document_count() == 3
+
+    class Retriever(DenseRetriever):
+        def embed_documents(self, documents: list[Document]) -> np.ndarray:
+            return np.stack([vector(int(found.content.split()[1])) for found in documents])
+
+        def embed_queries(self, queries: list[str]) -> np.ndarray:
+            raise NotImplementedError
+
+        retrieve = retrieve_batch = embed_queries  # type: ignore[assignment]
+
+    reopened.update_embeddings(Retriever())
+    assert_found(reopened)
+
+
+@pytest.mark.parametrize("kind", ["faiss", "memory"])
+def test_queries_while_documents_come_and_go(kind: str, make_faiss: Any, make_memory: Any) -> None:
+    parameters = {"embedding_dim": DIMENSION}
+    store = make_faiss(similarity="l2", **parameters) if kind == "faiss" else make_memory(use_bm25=True, **parameters)
+    store.write_documents([document(number) for number in range(4)])
+
+    def change(seed: int) -> None:
+        rng = random.Random(seed)
+        for _ in range(15):
+            number = rng.randrange(4, 12)
+            if rng.random() < 0.6:
+                store.write_documents([document(number)])
+            else:
+                store.delete_documents(ids=[str(number)])
+
+    def ask() -> None:
+        for turn in range(40):
+            found = nearest(store, turn % 4)
+            if kind == "faiss":
+                assert found[0] == f"paris {turn % 4}"
+            else:
+                assert store.query("paris 1")
+
+    together(lambda: change(1), lambda: change(2), ask, ask)
+    if kind == "faiss":
+        assert_found(store)
+
+
+def test_bm25_without_documents(make_memory: Any) -> None:
+    store = make_memory(use_bm25=True)
+    assert store.query("paris") == []
+    store.write_documents([document(1)])
+    assert [found.content for found in store.query("paris 1")] == ["paris 1"]
+    store.delete_documents(ids=["1"])
+    assert store.query("paris") == []
+    store.write_documents([document(1)])
+    store.delete_documents()
+    assert store.query("paris") == []

@@ -1,0 +1,75 @@
+"""Documents by filters."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+
+def names(client: TestClient, body: dict[str, Any], **params: str) -> set[str]:
+    response = client.post("/documents/get_by_filters", json=body, params=params)
+    assert response.status_code == 200, response.text
+    return {document["meta"]["name"] for document in response.json()}
+
+
+def test_get(uploaded: TestClient) -> None:
+    assert names(uploaded, {"filters": {}}) == {"france.txt", "germany.txt"}
+    assert names(uploaded, {}) == {"france.txt", "germany.txt"}
+    assert names(uploaded, {"filters": {"name": ["france.txt", "other"]}}) == {"france.txt"}
+    assert names(uploaded, {"filters": {"name": "germany.txt"}}) == {"germany.txt"}
+    assert names(uploaded, {"filters": {"name": {"$ne": "germany.txt"}}}) == {"france.txt"}
+    assert names(uploaded, {"filters": {"name": {"$in": ["germany.txt"]}, "kind": "city"}}) == {"germany.txt"}
+    either = {"$or": {"name": {"$eq": "germany.txt"}, "kind": "river"}}
+    assert names(uploaded, {"filters": either}) == {"germany.txt"}
+    assert names(uploaded, {"filters": {"kind": "river"}}) == set()
+    assert names(uploaded, {"filters": {}}, index="other") == set()
+    [document] = uploaded.post("/documents/get_by_filters", json={"filters": {"name": "germany.txt"}}).json()
+    assert set(document) == {"id", "content", "content_type", "meta", "id_hash_keys"}
+
+
+def test_a_body_without_a_content_type(uploaded: TestClient) -> None:
+    # as Haystack's own examples send it
+    response = uploaded.post("/documents/get_by_filters", content='{"filters": {}}')
+    assert len(response.json()) == 2
+
+
+def test_delete(uploaded: TestClient) -> None:
+    response = uploaded.post("/documents/delete_by_filters", json={"filters": {"name": ["france.txt"]}})
+    assert response.json() is True
+    assert names(uploaded, {"filters": {}}) == {"germany.txt"}
+    body = uploaded.post("/query", json={"query": "what is the capital?"}).json()
+    assert {document["meta"]["name"] for document in body["documents"]} == {"germany.txt"}
+    assert body["answers"][0]["meta"]["name"] == "germany.txt"
+    assert uploaded.post("/documents/delete_by_filters", json={"filters": {}}).json() is True
+    assert names(uploaded, {"filters": {}}) == set()
+
+
+@pytest.mark.parametrize("action", ["get_by_filters", "delete_by_filters"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"filters": []},
+        {"filters": "name"},
+        {"unknown": 1},
+        {"filters": {"name": {"$nothing": 1}}},
+        {"filters": {"$and": 1}},
+        {"filters": {"$not": [1]}},
+        {"filters": {"name": {"$in": 5}}},
+        {"filters": {"name": [["nested"]]}},
+        {"filters": {"\ud800": "x"}},
+        {"filters": {"$or": [{"name": "x"}, {}]}},
+        {"filters": {"name": {}}},
+        [],
+    ],
+    ids=range(12),
+)
+def test_refused(uploaded: TestClient, action: str, body: Any) -> None:
+    response = uploaded.post(
+        f"/documents/{action}", content=json.dumps(body), headers={"Content-Type": "application/json"}
+    )
+    assert 400 <= response.status_code < 500, response.text
+    assert response.json()["errors"]
+    assert names(uploaded, {"filters": {}}) == {"france.txt", "germany.txt"}

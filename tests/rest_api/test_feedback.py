@@ -1,0 +1,164 @@
+"""Labels of users."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from haystack_deformer.rest_api.squad import _around
+
+TEXT = "the capital of germany is berlin, a city on the spree. " * 20
+
+
+def feedback(**changes: Any) -> dict[str, Any]:
+    start = TEXT.index("berlin", 300)
+    values = {
+        "id": "123",
+        "query": "what is the capital?",
+        "document": {
+            "content": TEXT,
+            "content_type": "text",
+            "score": None,
+            "id": "fc18",
+            "meta": {"name": "germany.txt"},
+            "embedding": None,
+            "id_hash_keys": None,
+        },
+        "answer": {
+            "answer": "berlin",
+            "type": "extractive",
+            "context": TEXT[start - 20 : start + 20],
+            "offsets_in_context": [{"start": 20, "end": 26}],
+            "offsets_in_document": [{"start": start, "end": start + 6}],
+            "document_ids": ["fc18"],
+            "meta": {},
+            "score": 0.7,
+        },
+        "is_correct_answer": True,
+        "is_correct_document": True,
+        "origin": "user-feedback",
+        "pipeline_id": "some-123",
+    }
+    return {**values, **changes}
+
+
+def post(client: TestClient, **changes: Any) -> Any:
+    return client.post("/feedback", json=feedback(**changes))
+
+
+def test_round_trip(client: TestClient) -> None:
+    assert post(client).status_code == 200
+    [label] = client.get("/feedback").json()
+    expected = feedback()
+    for name in ("id", "query", "is_correct_answer", "is_correct_document", "origin", "pipeline_id"):
+        assert label[name] == expected[name]
+    assert label["answer"] == expected["answer"]
+    assert label["document"]["content"] == TEXT
+    assert label["document"]["meta"] == {"name": "germany.txt"}
+
+
+def test_without_optional_fields(client: TestClient) -> None:
+    body = feedback()
+    for name in ("id", "answer", "pipeline_id"):
+        del body[name]
+    body["document"] = {"content": "text"}
+    assert client.post("/feedback", json=body).status_code == 200
+    assert post(client, id="2", answer=None, no_answer=True, is_correct_answer=False).status_code == 200
+    assert len(client.get("/feedback").json()) == 2
+
+
+def test_an_answer_of_an_old_client(client: TestClient) -> None:
+    answer = feedback()["answer"]
+    del answer["document_ids"]
+    assert post(client, answer={**answer, "document_id": "fc18"}).status_code == 200
+    assert client.get("/feedback").json()[0]["answer"]["document_ids"] == ["fc18"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"unexpected": 1},
+        {"document": None},
+        {"document": {"content": "text", "unexpected": 1}},
+        {"origin": "me"},
+        {"is_correct_answer": "perhaps"},
+        {"answer": "berlin"},
+        {"meta": []},
+        {"query": None},
+    ],
+)
+def test_refused(client: TestClient, changes: dict[str, Any]) -> None:
+    response = post(client, **changes)
+    assert response.status_code == 422
+    assert response.json()["errors"]
+    assert client.get("/feedback").json() == []
+
+
+def test_delete_leaves_other_labels(client: TestClient) -> None:
+    post(client, id="gold", origin="gold-label")
+    assert client.delete("/feedback").status_code == 200
+    post(client, id="1")
+    assert len(client.get("/feedback").json()) == 2
+    assert client.delete("/feedback").status_code == 200
+    assert [label["id"] for label in client.get("/feedback").json()] == ["gold"]
+
+
+def test_metrics(client: TestClient) -> None:
+    empty = {"answer_accuracy": None, "document_accuracy": None, "n_feedback": 0}
+    assert client.post("/eval-feedback").json() == empty
+    post(client, id="1")
+    post(client, id="2", is_correct_answer=False)
+    post(client, id="3", is_correct_answer=False, is_correct_document=False, query="where?")
+    post(client, id="gold", origin="gold-label")
+    metrics = client.post("/eval-feedback").json()
+    assert metrics == {"answer_accuracy": 1 / 3, "document_accuracy": 2 / 3, "n_feedback": 3}
+    assert client.post("/eval-feedback", json={"filters": {"query": ["where?"]}}).json()["n_feedback"] == 1
+    assert client.post("/eval-feedback", json={"filters": {"document_id": ["fc18"]}}).json()["n_feedback"] == 3
+    assert client.post("/eval-feedback", json={"filters": {"name": ["other"]}}).json() == empty
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"full_document_context": "true"},
+        {"full_document_context": "false", "context_size": "50"},
+        {"full_document_context": "false", "context_size": "3"},
+        {"full_document_context": "false", "context_size": "50000"},
+    ],
+)
+def test_export(client: TestClient, params: dict[str, str]) -> None:
+    post(client, id="right")
+    post(client, id="wrong answer", is_correct_answer=False)
+    post(client, id="wrong document", is_correct_answer=False, is_correct_document=False)
+    data = client.get("/export-feedback", params=params).json()["data"]
+    entries = {entry["paragraphs"][0]["qas"][0]["id"]: entry["paragraphs"][0] for entry in data}
+    assert set(entries) == {"right", "wrong document"}
+    question = entries["right"]["qas"][0]
+    start = question["answers"][0]["answer_start"]
+    assert entries["right"]["context"][start : start + 6] == question["answers"][0]["text"] == "berlin"
+    assert question["is_impossible"] is False
+    assert entries["wrong document"]["qas"][0] | {"question": ""} == {
+        "question": "",
+        "id": "wrong document",
+        "is_impossible": True,
+        "answers": [],
+    }
+    positive = client.get("/export-feedback", params={**params, "only_positive_labels": "true"}).json()["data"]
+    assert len(positive) == 1
+
+
+def test_export_leaves_out_misplaced_answers(client: TestClient) -> None:
+    post(client, answer={**feedback()["answer"], "offsets_in_document": [{"start": 3, "end": 9}]})
+    assert client.get("/export-feedback").json() == {"data": []}
+
+
+def test_the_exported_context_holds_the_answer() -> None:
+    for length in range(1, 12):
+        for start in range(length):
+            for end in range(start + 1, length + 1):
+                for size in range(1, 14):
+                    first, last = _around(start, end, length, size)
+                    assert 0 <= first <= start < end <= last <= length
+                    assert last - first == min(length, max(size, end - start))
