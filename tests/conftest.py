@@ -9,7 +9,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
+import logging
 import string
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,15 @@ WORDS = [
     *("the", "a", "of", "in", "is", "was", "who", "what", "where", "when", "which"),
     *("paris", "france", "capital", "berlin", "germany", "river", "city", "python", "reader"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """The command sets the level of our loggers, for its own process."""
+    logger = logging.getLogger("haystack_deformer")
+    level = logger.level
+    yield
+    logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")

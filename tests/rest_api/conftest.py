@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,15 +37,6 @@ pipelines:
       - {{name: Retriever, inputs: [Converter]}}
       - {{name: DocumentStore, inputs: [Retriever]}}
 """
-
-
-@pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    """The command sets the level of our loggers, for its own process."""
-    logger = logging.getLogger("haystack_deformer")
-    level = logger.level
-    yield
-    logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")
