@@ -12,6 +12,7 @@ from haystack.schema import Answer, Document, MultiLabel
 from haystack_deformer.document_stores.mixin import DeFormerDocumentStoreMixin
 from haystack_deformer.inference import PassageReader, Reading
 from haystack_deformer.nodes.answers import AnswerBuilder
+from haystack_deformer.nodes.evaluation import EvaluatesReader
 from haystack_deformer.nodes.requests import BatchRequest, check_documents, check_queries, readable
 from haystack_deformer.parameters import as_bool, as_float, as_int, as_optional_int
 from haystack_deformer.passages import PassageEncoder, default_device, load_encoder
@@ -22,7 +23,7 @@ logger = logging.getLogger(__name__)
 DocumentLists = Union[List[Document], List[List[Document]]]
 
 
-class DeFormerReader(BaseReader):
+class DeFormerReader(EvaluatesReader, BaseReader):
     """
     A drop-in for `FARMReader` that runs the upper layers alone over states which a DeFormer document store keeps.
 
@@ -244,6 +245,40 @@ class DeFormerReader(BaseReader):
             gaps.append(gap)
         self._last.reading = reading
         return {"queries": queries, "answers": request.shape(answers), "no_ans_gaps": gaps}
+
+    def update_parameters(
+        self,
+        context_window_size: Optional[int] = None,
+        no_ans_boost: Optional[float] = None,
+        return_no_answer: Optional[bool] = None,
+        max_seq_len: Optional[int] = None,
+        doc_stride: Optional[int] = None,
+    ) -> None:
+        """
+        Change parameters of a reader that is in use; those that are None stay.
+
+        :param context_window_size: characters of the text shown around an answer.
+        :param no_ans_boost: added to the null answer's logits.
+        :param return_no_answer: whether "no answer" may be among the answers.
+        :param max_seq_len: cannot be changed: it decides the windows whose states are stored.
+        :param doc_stride: cannot be changed, for the same reason.
+        :raises ValueError: for a value out of range, or another `max_seq_len` or `doc_stride`.
+        """
+        config = self.encoder.model.deformer_config
+        for name, value in (("max_seq_len", max_seq_len), ("doc_stride", doc_stride)):
+            if value is not None and as_int(name, value) != getattr(config, name):
+                msg = (
+                    f"{name}={value} cannot be set on a reader of {getattr(config, name)}: other windows are other "
+                    "states. Make another reader, and a store whose model records it."
+                )
+                raise ValueError(msg)
+        if context_window_size is not None:
+            self._answers.context_window_size = as_int("context_window_size", context_window_size, least=0)
+        if no_ans_boost is not None:
+            self._answers.no_ans_boost = as_float("no_ans_boost", no_ans_boost)
+        if return_no_answer is not None:
+            self.return_no_answers = as_bool("return_no_answer", return_no_answer)
+            self._answers.return_no_answer = self.return_no_answers
 
     def predict_on_texts(self, question: str, texts: List[str], top_k: Optional[int] = None) -> Dict[str, Any]:
         """
