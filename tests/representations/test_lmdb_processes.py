@@ -10,7 +10,6 @@ import time
 import pytest
 
 from haystack_deformer.representations import LmdbRepresentationStore
-from haystack_deformer.representations.lmdb_environment import registry
 
 HEAD = """
 import os, signal, sys, time
@@ -195,8 +194,8 @@ with environment.transaction() as txn:
         assert process.stdout.readline() == "reading\n"
     killed.kill()
     killed.wait()
-    with LmdbRepresentationStore(path) as store:
-        [environment] = registry._environments.values()
+    # other tests' stores may still be open in this process
+    with LmdbRepresentationStore(path) as store, store._borrowed() as (environment, _):
         readers = environment._env.readers().split()
         assert str(keeper.pid) in readers
         assert str(killed.pid) not in readers
