@@ -1,6 +1,7 @@
 """
 How good retriever and reader are, together and the reader alone, on a file in SQuAD format.
 
+    pip install rapidfuzz  # Haystack compares contexts with it
     python examples/pipelines/evaluation.py dev-v2.0.json path/to/model
 """
 
