@@ -13,6 +13,7 @@ from haystack.schema import Document
 from haystack_deformer.benchmark.readers import OURS
 from haystack_deformer.benchmark.subject import Subject
 from haystack_deformer.benchmark.timing import Products, Times, take_turns
+from haystack_deformer.inference import Reading, collect_readings
 from haystack_deformer.modeling.costs import layer_flops
 from haystack_deformer.passages import PassageEncoder
 
@@ -52,11 +53,12 @@ def measure_latency(
         def predict(number: int) -> None:
             question = subject.questions[number % len(subject.questions)]
             passages = _passages(subject, number, top_k)
-            begin = perf_counter()
-            readers[name].predict(question, passages)
-            whole = perf_counter() - begin
+            with collect_readings() as readings:
+                begin = perf_counter()
+                readers[name].predict(question, passages)
+                whole = perf_counter() - begin
             if name in parts:
-                parts[name].append(_parts(readers[name], whole))
+                parts[name].append(_parts(readings[0], whole))
                 operations[name].append(_upper_flops(readers[name].encoder, question, passages))
 
         return predict
@@ -94,9 +96,9 @@ def _summary(name: str, times: Mapping[str, Times], top_k: int) -> dict[str, Any
     }
 
 
-def _parts(reader: Any, whole: float) -> dict[str, float]:
+def _parts(reading: Reading, whole: float) -> dict[str, float]:
     """Seconds of each part of our reader, and of what is left: answers, and the way there."""
-    timings = vars(reader.last_reading.timings)
+    timings = vars(reading.timings)
     return {**timings, "answers": whole - sum(timings.values())}
 
 

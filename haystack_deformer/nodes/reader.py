@@ -10,7 +10,7 @@ from haystack.nodes.reader.base import BaseReader
 from haystack.schema import Answer, Document, MultiLabel
 
 from haystack_deformer.document_stores.mixin import DeFormerDocumentStoreMixin
-from haystack_deformer.inference import PassageReader, Reading
+from haystack_deformer.inference import PassageReader
 from haystack_deformer.nodes.answers import AnswerBuilder
 from haystack_deformer.nodes.evaluation import EvaluatesReader
 from haystack_deformer.nodes.requests import BatchRequest, check_documents, check_queries, readable
@@ -151,7 +151,7 @@ class DeFormerReader(EvaluatesReader, BaseReader):
             dtype=store.representation_dtype if store is not None else "float32",
             **{name: value for name, value in values.items() if value is not None},
         )
-        # of each thread its own
+        # of each thread its own, from `predict` to the end of `run`
         self._last = local()
         self._reader = PassageReader(
             encoder,
@@ -176,11 +176,6 @@ class DeFormerReader(EvaluatesReader, BaseReader):
     def encoder(self) -> PassageEncoder:
         """The model and its tokenizer, shared with the store of the same model in this process."""
         return self._reader.encoder
-
-    @property
-    def last_reading(self) -> Optional[Reading]:
-        """What the last `predict` or `predict_batch` of this thread read, and where its time went."""
-        return getattr(self._last, "reading", None)
 
     def predict(self, query: str, documents: List[Document], top_k: Optional[int] = None) -> Dict[str, Any]:
         """
@@ -340,7 +335,7 @@ class DeFormerReader(EvaluatesReader, BaseReader):
         return self._with_debug(results), stream
 
     def _with_debug(self, results: Dict[str, Any]) -> Dict[str, Any]:
-        reading = self.last_reading
+        reading = self._last.__dict__.pop("reading", None)
         if reading is not None and getattr(self, "debug", None):
             results["_debug"] = reading.summary()
         return results

@@ -287,6 +287,15 @@ def test_debug_in_a_pipeline(store: DeFormerInMemoryDocumentStore, tiny_deformer
     assert debug["milliseconds"]["upper"] > 0
 
 
+def test_debug_tells_nothing_of_an_earlier_question(store: DeFormerInMemoryDocumentStore, tiny_deformer: Path) -> None:
+    reader = DeFormerReader(str(tiny_deformer), document_store=store, progress_bar=False)
+    reader.debug = True
+    results, _ = reader.run("what is the capital", store.get_all_documents())
+    assert results["_debug"]["found"] == len(TEXTS)
+    results, _ = reader.run("what is the capital", [])
+    assert "_debug" not in results
+
+
 def test_parameters_from_the_environment_are_strings(tiny_deformer: Path, documents: list[Document]) -> None:
     reader = DeFormerReader(
         str(tiny_deformer),
