@@ -39,6 +39,10 @@ QuestionsPerWindow = Annotated[
     int, typer.Option(help="Questions on one window in a batch, at most: they share its lower layers.", min=1)
 ]
 Fp16Weights = Annotated[bool, typer.Option(help="Write the weights in fp16, half the bytes.")]
+TeacherOutputs = Annotated[
+    Path | None,
+    typer.Option(help="Folder to keep the teacher's outputs in: it runs in the first epoch alone. Takes gigabytes."),
+]
 Checkpoints = Annotated[Path | None, typer.Option(help="Folder for them. Default: OUTPUT/checkpoints.")]
 SaveSteps = Annotated[int, typer.Option(help="Steps from one checkpoint to the next.", min=1)]
 Resume = Annotated[bool, typer.Option(help="Go on from the last checkpoint where there is one.")]
@@ -74,6 +78,7 @@ def train(
     held_out: HeldOut = TrainingConfig.held_out,
     bf16: Bf16 = TrainingConfig.bf16,
     fp16_weights: Fp16Weights = False,
+    teacher_outputs: TeacherOutputs = None,
     checkpoints: Checkpoints = None,
     save_steps: SaveSteps = 500,
     resume: Resume = True,
@@ -90,7 +95,15 @@ def train(
         from haystack_deformer.training.run import train as run
 
         dtype = torch.float16 if fp16_weights else None
-        run(_config(values), output, checkpoints=checkpoints, save_steps=save_steps, resume=resume, dtype=dtype)
+        run(
+            _config(values),
+            output,
+            checkpoints=checkpoints,
+            save_steps=save_steps,
+            resume=resume,
+            teacher_outputs=teacher_outputs,
+            dtype=dtype,
+        )
         typer.echo(f"The model is in {output}.")
 
 
@@ -130,6 +143,7 @@ def distil(
     held_out: HeldOut = 0.05,
     bf16: Bf16 = TrainingConfig.bf16,
     fp16_weights: Fp16Weights = False,
+    teacher_outputs: TeacherOutputs = None,
     save_steps: SaveSteps = 500,
 ) -> None:
     """
@@ -150,6 +164,7 @@ def distil(
             teacher_epochs=teacher_epochs,
             eval_data=eval_data or (),
             save_steps=save_steps,
+            teacher_outputs=teacher_outputs,
             dtype=torch.float16 if fp16_weights else None,
         )
         typer.echo(f"The model is in {output}, its figures in {card}.")

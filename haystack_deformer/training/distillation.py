@@ -13,9 +13,10 @@ from torch.nn import functional as F
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering, SpanLogits
 from haystack_deformer.passages import PassageTokenizer
+from haystack_deformer.training.teaching import Lesson, token_states
 
 
-def kd_loss(student: SpanLogits, teacher: SpanLogits, temperature: float) -> Tensor:
+def kd_loss(student: SpanLogits, teacher: Lesson | SpanLogits, temperature: float) -> Tensor:
     """
     Knowledge distillation: `T^2 * (KL(teacher || student) of the starts + of the ends) / 2`, mean over the batch.
 
@@ -36,22 +37,20 @@ def _divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     return F.kl_div(ours, theirs, reduction="batchmean", log_target=True)
 
 
-def lrs_loss(student: SpanLogits, teacher: SpanLogits) -> Tensor:
+def lrs_loss(student: SpanLogits, teacher: Lesson) -> Tensor:
     """
     Layer-wise representation similarity: the mean squared error between the states of student and teacher, the mean
     over the student's upper layers and over all tokens but padding.
 
     :param student: with its hidden states.
-    :param teacher: of the same batch, with the hidden states of at least as many layers; the last ones are compared.
+    :param teacher: of the same batch, with the states of at least as many layers; the last ones are compared.
     """
-    if student.hidden_states is None or teacher.hidden_states is None or student.token_mask is None:
+    learnt = token_states(student)
+    if not learnt or not teacher.token_states:
         msg = "The hidden states are missing: call the models with output_hidden_states=True."
         raise ValueError(msg)
-    compared = teacher.hidden_states[-len(student.hidden_states) :]
-    errors = [
-        F.mse_loss(ours[student.token_mask].float(), theirs[student.token_mask].float())
-        for ours, theirs in zip(student.hidden_states, compared, strict=True)
-    ]
+    taught = teacher.token_states[-len(learnt) :]
+    errors = [F.mse_loss(ours.float(), theirs.float()) for ours, theirs in zip(learnt, taught, strict=True)]
     return torch.stack(errors).mean()
 
 

@@ -28,6 +28,7 @@ class SquadFeature:
     """
     One question on one window.
 
+    :param number: its place in the data set.
     :param question_ids: token ids of the question's block.
     :param window: number of the window, the same for all questions on it.
     :param passage_ids: token ids of the window.
@@ -36,6 +37,7 @@ class SquadFeature:
     :param end: column of its last token.
     """
 
+    number: int
     question_ids: list[int]
     window: int
     passage_ids: list[int]
@@ -78,7 +80,7 @@ class SquadFeatures(Dataset[SquadFeature]):
     ) -> None:
         if not example.labelled:
             for number, window_ids in enumerate(passage.window_ids, start=first_window):
-                self.features.append(SquadFeature(question_ids, number, window_ids, IGNORE_INDEX, IGNORE_INDEX))
+                self._append(question_ids, number, window_ids, IGNORE_INDEX, IGNORE_INDEX)
             return
         # the first answer is the one to learn, as in SQuAD's training sets, which have one
         text, start_char = example.answers[0] if example.answers else ("", 0)
@@ -93,7 +95,10 @@ class SquadFeatures(Dataset[SquadFeature]):
             zip(passage.window_ids, targets, strict=True), start=first_window
         ):
             start, end = (target[0] + 1, target[1] + 1) if target else (0, 0)
-            self.features.append(SquadFeature(question_ids, number, window_ids, start, end))
+            self._append(question_ids, number, window_ids, start, end)
+
+    def _append(self, question_ids: list[int], window: int, window_ids: list[int], start: int, end: int) -> None:
+        self.features.append(SquadFeature(len(self.features), question_ids, window, window_ids, start, end))
 
     def __len__(self) -> int:
         return len(self.features)
@@ -145,3 +150,12 @@ def collate(features: Sequence[SquadFeature]) -> dict[str, Any]:
         "end_positions": torch.tensor([feature.end for feature in features]),
     }
     return {name: value for name, value in batch.items() if value is not None}
+
+
+def collate_numbered(features: Sequence[SquadFeature]) -> dict[str, Any]:
+    """
+    The same, and under `features` their numbers, by which a teacher finds what it said of them.
+
+    :param features: of the batch.
+    """
+    return {**collate(features), "features": torch.tensor([feature.number for feature in features])}

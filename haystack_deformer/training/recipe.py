@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -30,6 +31,7 @@ def distil(
     teacher_epochs: float | None = None,
     eval_data: Sequence[str | os.PathLike[str]] = (),
     save_steps: int = 500,
+    teacher_outputs: str | os.PathLike[str] | None = None,
     dtype: torch.dtype | None = None,
     progress_bar: bool = True,
 ) -> Path:
@@ -44,6 +46,7 @@ def distil(
     :param teacher_epochs: passes of the teacher over the data; None: as many as the student's.
     :param eval_data: files in SQuAD format to take the figures from; none: the held-out passages of the training files.
     :param save_steps: steps between two checkpoints.
+    :param teacher_outputs: folder to keep what the teacher says in, as `train` does.
     :param dtype: of the student's written weights; None: fp32.
     :param progress_bar: whether to show one.
     :return: the model card.
@@ -65,9 +68,16 @@ def distil(
             freeze_lower=False,
             num_train_epochs=config.num_train_epochs if teacher_epochs is None else teacher_epochs,
         )
-        _train_once(settings, teacher, save_steps, None, progress_bar=progress_bar)
+        _train_once(settings, teacher, save_steps=save_steps, progress_bar=progress_bar)
     settings = replace(config, model=str(teacher), teacher=str(teacher))
-    _train_once(settings, output, save_steps, dtype, progress_bar=progress_bar)
+    _train_once(
+        settings,
+        output,
+        save_steps=save_steps,
+        teacher_outputs=teacher_outputs,
+        dtype=dtype,
+        progress_bar=progress_bar,
+    )
 
     baseline = _measure(teacher, asked, "Flat", progress_bar=progress_bar)
     rows = [CardRow("teacher, full attention", "", baseline, None)]
@@ -77,13 +87,11 @@ def distil(
     return write_card(output, config, settings, rows, on=", ".join(Path(path).name for path in eval_data))
 
 
-def _train_once(
-    config: TrainingConfig, output: Path, save_steps: int, dtype: torch.dtype | None, *, progress_bar: bool
-) -> None:
+def _train_once(config: TrainingConfig, output: Path, **options: Any) -> None:
     if config.is_kept_in(output):
         logger.info("%s is trained already.", output)
         return
-    train(config, output, save_steps=save_steps, dtype=dtype, progress_bar=progress_bar)
+    train(config, output, **options)
 
 
 def _evaluation_examples(config: TrainingConfig, eval_data: Sequence[str | os.PathLike[str]]) -> list[SquadExample]:

@@ -15,8 +15,9 @@ from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.passages import PassageTokenizer, load_tokenizer
 from haystack_deformer.training.config import TrainingConfig
 from haystack_deformer.training.distillation import check_teacher
-from haystack_deformer.training.features import SquadFeatures, collate
+from haystack_deformer.training.features import SquadFeatures, collate_numbered
 from haystack_deformer.training.squad import SquadExample, load_squad, split_held_out
+from haystack_deformer.training.teaching import KeptLessons, Teacher
 from haystack_deformer.training.trainer import DeFormerTrainer
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ def train(
     checkpoints: str | os.PathLike[str] | None = None,
     save_steps: int = 500,
     resume: bool = True,
+    teacher_outputs: str | os.PathLike[str] | None = None,
     dtype: torch.dtype | None = None,
     progress_bar: bool = True,
 ) -> DeFormerForQuestionAnswering:
@@ -42,6 +44,9 @@ def train(
     :param checkpoints: folder for checkpoints; None: `checkpoints` in `output`.
     :param save_steps: steps between two checkpoints; the last two are kept.
     :param resume: whether to go on from checkpoints that are there; otherwise they are removed.
+    :param teacher_outputs: folder for what the teacher makes of each window (2 bytes a token, dimension and layer above
+        the cut): it then runs in the first epoch alone, and not at all for a further student of the same cut. None: it
+        runs in every step.
     :param dtype: of the written weights; None: fp32.
     :param progress_bar: whether to show one.
     :return: the trained model, in evaluation mode.
@@ -60,8 +65,9 @@ def train(
 
     set_seed(config.seed)
     model, passages = _load_student(config)
-    teacher = None if config.teacher is None else _load_teacher(config.teacher, model, passages)
+    taught_by = None if config.teacher is None else _load_teacher(config.teacher, model, passages)
     dataset = _features(config, passages, progress_bar=progress_bar)
+    teacher = None if taught_by is None else _teacher(config, taught_by, dataset, teacher_outputs)
     config.save(folder)
     trainer = DeFormerTrainer(
         config=config,
@@ -69,7 +75,7 @@ def train(
         model=model.train(),
         args=training_arguments(config, folder, save_steps, progress_bar=progress_bar),
         train_dataset=dataset,
-        data_collator=collate,
+        data_collator=collate_numbered,
     )
     if last is not None:
         logger.info("Going on from %s.", last)
@@ -113,6 +119,18 @@ def _load_teacher(
     teacher_passages = PassageTokenizer(load_tokenizer(folder), teacher.deformer_config, teacher.backbone)
     check_teacher(teacher, teacher_passages, student, passages)
     return teacher
+
+
+def _teacher(
+    config: TrainingConfig,
+    model: DeFormerForQuestionAnswering,
+    dataset: SquadFeatures,
+    outputs: str | os.PathLike[str] | None,
+) -> Teacher:
+    compares_states = config.lrs_weight > 0
+    layers = model.num_layers - config.lower_layers if compares_states else 0
+    kept = None if outputs is None else KeptLessons(outputs, dataset.features, model, layers, bf16=config.bf16)
+    return Teacher(model, compares_states=compares_states, kept=kept)
 
 
 def _features(config: TrainingConfig, passages: PassageTokenizer, *, progress_bar: bool) -> SquadFeatures:

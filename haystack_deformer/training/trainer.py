@@ -12,10 +12,17 @@ from torch import Tensor
 from torch.utils.data import Sampler
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from haystack_deformer.modeling import DeFormerForQuestionAnswering, SpanLogits
+from haystack_deformer.modeling import SpanLogits
 from haystack_deformer.training.config import TrainingConfig
 from haystack_deformer.training.distillation import kd_loss, lrs_loss
 from haystack_deformer.training.sampling import SharedWindowSampler
+from haystack_deformer.training.teaching import Teacher
+
+# accelerate calls the device of a CPU process "cpu:0", where torch.load knows "cpu" alone: no run of several processes
+# on a CPU could be resumed
+torch.serialization.register_package(
+    100, lambda _storage: None, lambda storage, location: storage if location.startswith("cpu:") else None
+)
 
 
 class DeFormerTrainer(Trainer):
@@ -23,18 +30,16 @@ class DeFormerTrainer(Trainer):
     Trains a decomposed model, with or without a teacher.
 
     :param config: the weights of the losses, and how batches are put together.
-    :param teacher: to learn from; it is frozen and run without dropout.
+    :param teacher: to learn from.
     :param kwargs: of transformers' Trainer.
     """
 
-    def __init__(
-        self, *, config: TrainingConfig, teacher: DeFormerForQuestionAnswering | None = None, **kwargs: Any
-    ) -> None:
+    def __init__(self, *, config: TrainingConfig, teacher: Teacher | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.config = config
-        self.teacher = (
-            None if teacher is None else teacher.requires_grad_(requires_grad=False).to(self.args.device).eval()
-        )
+        self.teacher = teacher
+        if teacher is not None:
+            teacher.model.to(self.args.device)
         self.add_callback(_StopAtLostGradients())
         self._sums: defaultdict[str, float] = defaultdict(float)
         self._logged_step: int | None = None
@@ -56,23 +61,23 @@ class DeFormerTrainer(Trainer):
         `ce_weight * L_ce + kd_weight * L_kd + lrs_weight * L_lrs`; without a teacher, L_ce alone.
 
         :param model: the student, as the Trainer wraps it.
-        :param inputs: from `collate`.
+        :param inputs: from `collate_numbered`.
         :param return_outputs: whether to return the student's output beside the loss.
         :raises FloatingPointError: where the loss is no longer finite; names the step.
         """
         if self._logged_step is None:
             # not in __init__: a resumed run counts from where it goes on
             self._logged_step, self._logged_at = self.state.global_step, time.perf_counter()
-        compares_states = self.teacher is not None and self.config.lrs_weight > 0
+        inputs = dict(inputs)
+        features = inputs.pop("features").tolist()
+        compares_states = self.teacher is not None and self.teacher.compares_states
         output: SpanLogits = model(**inputs, output_hidden_states=compares_states)
         loss = torch.as_tensor(output.loss)
         if self.teacher is not None:
-            asked = {name: value for name, value in inputs.items() if not name.endswith("_positions")}
-            with torch.no_grad():
-                taught = self.teacher(**asked, output_hidden_states=compares_states)
-            parts = {"ce": loss, "kd": kd_loss(output, taught, self.config.temperature)}
+            lesson = self.teacher(inputs, features)
+            parts = {"ce": loss, "kd": kd_loss(output, lesson, self.config.temperature)}
             if compares_states:
-                parts["lrs"] = lrs_loss(output, taught)
+                parts["lrs"] = lrs_loss(output, lesson)
             loss = torch.stack([getattr(self.config, f"{name}_weight") * part for name, part in parts.items()]).sum()
             for name, part in parts.items():
                 self._sums[f"{name}_loss"] += float(part.detach())

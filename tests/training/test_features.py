@@ -11,7 +11,7 @@ from transformers import BertTokenizerFast
 from haystack_deformer.modeling import IGNORE_INDEX, DeFormerConfig
 from haystack_deformer.modeling.backbones.bert import BertBackbone
 from haystack_deformer.passages import PassageTokenizer
-from haystack_deformer.training.features import SquadFeature, SquadFeatures, collate, token_span
+from haystack_deformer.training.features import SquadFeature, SquadFeatures, collate, collate_numbered, token_span
 from haystack_deformer.training.squad import SquadExample
 
 # one token each: windows begin at words 0, 4, 8 and 12
@@ -204,7 +204,7 @@ def test_collate_is_what_the_model_takes(passages: PassageTokenizer) -> None:
 
 
 def test_collate_leaves_out_masks_that_hide_nothing() -> None:
-    feature = SquadFeature(list(range(16)), 0, list(range(32)), 1, 2)
+    feature = SquadFeature(0, list(range(16)), 0, list(range(32)), 1, 2)
     assert set(collate([feature])) == {
         *("question_ids", "passage_ids", "passage_index", "start_positions", "end_positions")
     }
@@ -213,12 +213,14 @@ def test_collate_leaves_out_masks_that_hide_nothing() -> None:
 def test_collate_takes_each_window_once() -> None:
     windows = [[7] * 32, [8] * 32]
     features = [
-        SquadFeature([question] * 16, window, windows[window], 1, 2) for question, window in enumerate([1, 0, 1])
+        SquadFeature(5 + question, [question] * 16, window, windows[window], 1, 2)
+        for question, window in enumerate([1, 0, 1])
     ]
     batch = collate(features)
     assert batch["passage_ids"].tolist() == [windows[1], windows[0]]
     assert batch["passage_index"].tolist() == [0, 1, 0]
     assert batch["question_ids"][:, 0].tolist() == [0, 1, 2]
+    assert collate_numbered(features)["features"].tolist() == [5, 6, 7]
 
 
 def test_a_question_without_a_token_is_left_out(passages: PassageTokenizer) -> None:

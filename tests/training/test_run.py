@@ -21,6 +21,7 @@ from haystack_deformer.training.distillation import kd_loss
 from haystack_deformer.training.features import SquadFeatures, collate
 from haystack_deformer.training.run import _last_checkpoint, train
 from haystack_deformer.training.squad import load_squad
+from haystack_deformer.training.teaching import Teacher
 from haystack_deformer.training.trainer import DeFormerTrainer
 
 CITIES = {"paris": "france", "berlin": "germany", "python": "reader", "river": "city"}
@@ -225,6 +226,12 @@ class TestResume:
         assert [path.name for path in folder.glob("checkpoint-*")] == ["checkpoint-3"]
         assert (folder / "thesis.txt").read_text() == "mine"
 
+    def test_of_several_processes_on_a_cpu_reads_its_checkpoint(self, tmp_path: Path) -> None:
+        """Accelerate names their device cpu:0, and transformers loads the optimiser's state to it."""
+        torch.save({"state": torch.arange(3)}, tmp_path / "optimizer.pt")
+        state = torch.load(tmp_path / "optimizer.pt", map_location=torch.device("cpu", 0), weights_only=True)
+        assert state["state"].tolist() == [0, 1, 2]
+
     def test_keeps_two_checkpoints(self, config: TrainingConfig, tmp_path: Path) -> None:
         train(replace(config, max_steps=4), tmp_path, save_steps=1, progress_bar=False)
         names = {path.name for path in (tmp_path / "checkpoints").glob("checkpoint-*")}
@@ -302,6 +309,29 @@ class TestWithATeacher:
         with torch.inference_mode():
             far, near = (float(kd_loss(model(**batch), taught(**batch), 2.0)) for model in (before, student.eval()))
         assert near < far / 3
+
+    def test_kept_outputs_of_the_teacher_teach_the_same(
+        self, config: TrainingConfig, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The teacher runs in the first epoch of the first run alone."""
+        calls = []
+
+        class Counting(Teacher):
+            def __init__(self, model: Any, **kwargs: Any) -> None:
+                super().__init__(model, **kwargs)
+                model.register_forward_pre_hook(lambda *_: calls.append(1))
+
+        monkeypatch.setattr(run_module, "Teacher", Counting)
+        settings = replace(config, teacher=str(teacher))
+        train(settings, tmp_path / "asked", progress_bar=False)
+        asked = len(calls)
+        train(settings, tmp_path / "first", teacher_outputs=tmp_path / "kept", progress_bar=False)
+        first = len(calls) - asked
+        train(settings, tmp_path / "second", teacher_outputs=tmp_path / "kept", progress_bar=False)
+        assert (asked, first, len(calls) - asked - first) == (10, 5, 0)
+        for folder in ("first", "second"):
+            for name, tensor in weights(tmp_path / folder).items():
+                torch.testing.assert_close(tensor, weights(tmp_path / "asked")[name], rtol=0, atol=2e-3)
 
     def test_frozen_lower_layers_keep_the_index_valid(
         self, config: TrainingConfig, teacher: Path, tmp_path: Path

@@ -13,8 +13,8 @@ def features_of(windows: int, questions: int, seed: int = 0) -> list[SquadFeatur
     """Windows of all lengths from 1 on, in random order."""
     lengths = 1 + np.random.default_rng(seed).permutation(windows)
     return [
-        SquadFeature([1, 2, 3], window, [0] * int(lengths[window]), 0, 0)
-        for _ in range(questions)
+        SquadFeature(windows * question + window, [1, 2, 3], window, [0] * int(lengths[window]), 0, 0)
+        for question in range(questions)
         for window in range(windows)
     ]
 

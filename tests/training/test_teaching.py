@@ -1,0 +1,112 @@
+"""What a teacher said, from the disk: the same as asked anew in whatever batch, asked again where it is damaged."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from haystack_deformer.modeling import DeFormerForQuestionAnswering
+from haystack_deformer.passages import PassageTokenizer, load_tokenizer
+from haystack_deformer.training.features import SquadFeatures, collate
+from haystack_deformer.training.squad import load_squad
+from haystack_deformer.training.teaching import KeptLessons, Lesson, Teacher
+
+
+@pytest.fixture(scope="module")
+def teacher(tiny_bert: Path) -> DeFormerForQuestionAnswering:
+    return DeFormerForQuestionAnswering.from_pretrained(tiny_bert, 0).eval()
+
+
+@pytest.fixture(scope="module")
+def features(tiny_bert: Path, teacher: DeFormerForQuestionAnswering, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    paragraphs = [
+        {
+            "context": "paris is the capital of france. " * repeats,
+            "qas": [{"id": str(repeats), "question": "what is the " + "capital " * repeats, "answers": []}],
+        }
+        for repeats in (1, 4, 2, 3)
+    ]
+    path = tmp_path_factory.mktemp("data") / "data.json"
+    path.write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}))
+    passages = PassageTokenizer(load_tokenizer(tiny_bert), teacher.deformer_config, teacher.backbone)
+    return SquadFeatures(load_squad([str(path)], labelled=False)[0], passages, progress_bar=False).features
+
+
+def batch_of(features: Any, *numbers: int) -> tuple[dict[str, torch.Tensor], list[int]]:
+    return collate([features[number] for number in numbers]), list(numbers)
+
+
+def assert_same(ours: Lesson, theirs: Lesson) -> None:
+    """Of the last layers that both have; fp16 keeps three digits."""
+    for name in ("start_logits", "end_logits"):
+        torch.testing.assert_close(getattr(ours, name), getattr(theirs, name), rtol=1e-3, atol=1e-3)
+    for one, other in zip(ours.token_states[::-1], theirs.token_states[::-1], strict=False):
+        torch.testing.assert_close(one.float(), other.float(), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("layers", [0, 1, 4])
+def test_kept_equals_asked_in_batches_of_other_shapes(
+    teacher: DeFormerForQuestionAnswering, features: Any, tmp_path: Path, layers: int
+) -> None:
+    kept = KeptLessons(tmp_path, features, teacher, layers)
+    keeping = Teacher(teacher, kept=kept)
+    keeping(*batch_of(features, 0, 1))
+    keeping(*batch_of(features, 3, 2))
+    for numbers in ((2, 0, 3), (1, 2), (0,)):
+        inputs, asked = batch_of(features, *numbers)
+        known = kept.read(asked, inputs["passage_ids"].shape[1], torch.device("cpu"))
+        assert known is not None
+        assert len(known.token_states) == layers
+        assert_same(known, Teacher(teacher)(inputs, asked))
+
+
+def test_a_batch_with_an_unknown_feature_is_asked(
+    teacher: DeFormerForQuestionAnswering, features: Any, tmp_path: Path
+) -> None:
+    kept = KeptLessons(tmp_path, features, teacher, 1)
+    Teacher(teacher, kept=kept)(*batch_of(features, 0))
+    assert kept.read([0, 1], 64, torch.device("cpu")) is None
+    assert kept.read([0], 64, torch.device("cpu")) is not None
+
+
+def test_a_damaged_record_is_asked_again(teacher: DeFormerForQuestionAnswering, features: Any, tmp_path: Path) -> None:
+    kept = KeptLessons(tmp_path, features, teacher, 1)
+    keeping = Teacher(teacher, kept=kept)
+    inputs, asked = batch_of(features, 0, 1)
+    right = keeping(inputs, asked)
+    with (kept.path / "lessons").open("r+b") as file:
+        file.seek(11)
+        file.write(b"\x00\xff")
+    assert kept.read([0], 64, torch.device("cpu")) is None
+    assert_same(keeping(inputs, asked), right)
+    assert kept.read([0], 64, torch.device("cpu")) is not None
+
+
+def test_is_found_again_by_the_same_teacher_alone(
+    teacher: DeFormerForQuestionAnswering, make_tiny_bert: Any, features: Any, tmp_path: Path
+) -> None:
+    Teacher(teacher, kept=KeptLessons(tmp_path, features, teacher, 2))(*batch_of(features, 0))
+    other = DeFormerForQuestionAnswering.from_pretrained(make_tiny_bert(7), 0)
+    found = [
+        KeptLessons(tmp_path, *arguments).read([0], 64, torch.device("cpu")) is not None
+        for arguments in (
+            (features, teacher, 2),
+            (features, teacher, 1),
+            (features, other, 2),
+            (features[:3], teacher, 2),
+        )
+    ]
+    assert found == [True, False, False, False]
+
+
+def test_a_full_disk_is_told_beforehand(
+    teacher: DeFormerForQuestionAnswering, features: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 100))  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match=r"take [\d,]+ bytes more and .* has 100 left"):
+        KeptLessons(tmp_path, features, teacher, 4)
