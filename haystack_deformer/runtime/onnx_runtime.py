@@ -68,7 +68,10 @@ class OnnxRuntime(Runtime):
         # warnings of the graph's optimiser are nothing that a user could mend
         options.log_severity_level = 3
         path = graph_file(self.model, name, self.dtype, self.folder)
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        # the fused operator takes 0.8 ms for 184 tokens, an addition and a normalisation 0.15: 7% of an int8 window
+        return onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=["SkipLayerNormFusion"]
+        )
 
     def encode_question(self, token_ids: Sequence[int]) -> Floats:
         """Run the lower layers over a question."""
