@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -19,10 +18,11 @@ from torch import Tensor
 from haystack_deformer.modeling import DeFormerForQuestionAnswering, SpanLogits
 from haystack_deformer.modeling.fingerprint import fingerprint_model
 from haystack_deformer.training.features import SquadFeature
+from haystack_deformer.training.record_file import RecordFile
 
 logger = logging.getLogger(__name__)
 
-_CHECKSUM_BYTES = 4
+_VALUE_BYTES = 2
 
 
 @dataclass(frozen=True)
@@ -98,14 +98,13 @@ class Teacher:
 
 class KeptLessons:
     """
-    Lessons in a file, in fp16, each with a checksum: one that was cut off by a kill is asked for again.
+    Lessons on disk, in fp16: the logits in one file and the states of each layer in one of its own, so that students of
+    different cuts share them. Several processes may write, each the features that it trains on.
 
-    Several processes may write, each the features that it trains on.
-
-    :param folder: lessons of one teacher, cut and data set share a folder in it, named by a digest of all three.
+    :param folder: lessons of one teacher on one data set share a folder in it, named by a digest of both.
     :param features: the data set.
     :param teacher: the model.
-    :param layers: how many of its last layers are kept.
+    :param layers: how many of its last layers are compared.
     :param bf16: whether it runs in bfloat16.
     :raises ValueError: where the disk has no room for all; names the bytes.
     """
@@ -119,16 +118,19 @@ class KeptLessons:
         *,
         bf16: bool = False,
     ) -> None:
-        self.layers = layers
         self.hidden_size = teacher.backbone.hidden_size
         self._columns = [1 + len(feature.passage_ids) for feature in features]
         self._tokens = [len(feature.question_ids) + len(feature.passage_ids) for feature in features]
-        values = 2 * np.array(self._columns) + layers * self.hidden_size * np.array(self._tokens)
-        self._offsets = np.concatenate([[0], np.cumsum(values * np.dtype(np.float16).itemsize)]).tolist()
-        self.path = Path(folder) / _digest(features, teacher, layers, bf16=bf16)
+        self.path = Path(folder) / _digest(features, teacher, bf16=bf16)
         self.path.mkdir(parents=True, exist_ok=True)
-        sizes = {"lessons": self._offsets[-1], "checksums": len(features) * _CHECKSUM_BYTES}
-        missing = sum(max(0, size - _allocated(self.path / name)) for name, size in sizes.items())
+        self._logits = RecordFile(self.path / "logits", [2 * columns * _VALUE_BYTES for columns in self._columns])
+        self._layers = [
+            RecordFile(
+                self.path / f"layer-{layer}", [tokens * self.hidden_size * _VALUE_BYTES for tokens in self._tokens]
+            )
+            for layer in range(teacher.num_layers - layers + 1, teacher.num_layers + 1)
+        ]
+        missing = sum(file.missing_bytes for file in (self._logits, *self._layers))
         free = shutil.disk_usage(self.path).free
         if missing > free:
             msg = (
@@ -136,13 +138,7 @@ class KeptLessons:
                 f"{free:,} left: give a folder on another disk, or leave it out, and the teacher runs in every step."
             )
             raise ValueError(msg)
-        for name, size in sizes.items():
-            # a hole until it is written; done by every process alike
-            with (self.path / name).open("ab") as file:
-                file.truncate(size)
-        self._lessons = (self.path / "lessons").open("r+b", buffering=0)
-        self._checksums = (self.path / "checksums").open("r+b", buffering=0)
-        logger.info("The teacher's outputs are kept in %s (%.1f GB).", self.path, self._offsets[-1] / 1e9)
+        logger.info("The teacher's outputs are kept in %s; %.1f GB are to come.", self.path, missing / 1e9)
 
     def write(self, features: Sequence[int], lesson: Lesson) -> None:
         """
@@ -151,62 +147,54 @@ class KeptLessons:
         :param features: their numbers.
         :param lesson: of the batch.
         """
-        tokens = [self._tokens[number] for number in features]
-        layers = [states.split(tokens) for states in lesson.token_states[len(lesson.token_states) - self.layers :]]
         for row, number in enumerate(features):
             columns = self._columns[number]
-            parts = [lesson.start_logits[row, :columns], lesson.end_logits[row, :columns]]
-            parts += [states[row].flatten() for states in layers]
-            record = torch.cat([part.float() for part in parts]).half().cpu().numpy().tobytes()
-            self._lessons.seek(self._offsets[number])
-            self._lessons.write(record)
-            self._checksums.seek(number * _CHECKSUM_BYTES)
-            self._checksums.write(_checksum(record))
+            logits = torch.stack([lesson.start_logits[row, :columns], lesson.end_logits[row, :columns]])
+            self._logits.write(number, _to_bytes(logits))
+        tokens = [self._tokens[number] for number in features]
+        compared = lesson.token_states[len(lesson.token_states) - len(self._layers) :]
+        for file, layer in zip(self._layers, compared, strict=True):
+            for number, states in zip(features, layer.split(tokens), strict=True):
+                file.write(number, _to_bytes(states))
 
     def read(self, features: Sequence[int], passage_length: int, device: torch.device) -> Lesson | None:
         """
-        The lesson of a batch; None where one of its features has none yet.
+        The lesson of a batch; None where something of it is not there yet.
 
         :param features: their numbers.
         :param passage_length: of the padded batch.
         :param device: for the tensors.
         """
-        shape = (2, len(features), 1 + passage_length)
-        logits = np.full(shape, np.finfo(np.float32).min, dtype=np.float32)
-        states: list[npt.NDArray[np.float16]] = []
-        for row, number in enumerate(features):
-            record = self._record(number)
-            if record is None:
-                return None
-            columns = self._columns[number]
-            logits[:, row, :columns] = record[: 2 * columns].reshape(2, columns)
-            states.append(record[2 * columns :].reshape(self.layers, self._tokens[number], self.hidden_size))
-        start, end = torch.from_numpy(logits).to(device)
-        return Lesson(start, end, tuple(torch.from_numpy(np.concatenate(states, axis=1)).to(device)))
-
-    def _record(self, number: int) -> npt.NDArray[np.float16] | None:
-        self._checksums.seek(number * _CHECKSUM_BYTES)
-        checksum = self._checksums.read(_CHECKSUM_BYTES)
-        if not any(checksum):
+        kept_logits = _read_all(self._logits, features)
+        kept_layers = [_read_all(file, features) for file in self._layers]
+        if kept_logits is None or any(kept is None for kept in kept_layers):
             return None
-        self._lessons.seek(self._offsets[number])
-        record = self._lessons.read(self._offsets[number + 1] - self._offsets[number])
-        return np.frombuffer(record, dtype=np.float16) if _checksum(record) == checksum else None
+        logits = np.full((2, len(features), 1 + passage_length), np.finfo(np.float32).min, dtype=np.float32)
+        for row, (number, values) in enumerate(zip(features, kept_logits, strict=True)):
+            logits[:, row, : self._columns[number]] = values.reshape(2, -1)
+        start, end = torch.from_numpy(logits).to(device)
+        states = (np.concatenate(kept).reshape(-1, self.hidden_size) for kept in kept_layers if kept is not None)
+        return Lesson(start, end, tuple(torch.from_numpy(layer).to(device) for layer in states))
 
 
-def _checksum(record: bytes) -> bytes:
-    # never 0, which stands for a record that was not written
-    return (zlib.crc32(record) or 1).to_bytes(_CHECKSUM_BYTES, "little")
+def _read_all(file: RecordFile, numbers: Sequence[int]) -> list[npt.NDArray[np.float16]] | None:
+    """All of some records, or None."""
+    records = []
+    for number in numbers:
+        record = file.read(number)
+        if record is None:
+            return None
+        records.append(np.frombuffer(record, dtype=np.float16))
+    return records
 
 
-def _allocated(path: Path) -> int:
-    """Bytes that a file takes on the disk, its holes left out."""
-    return path.stat().st_blocks * 512 if path.exists() else 0
+def _to_bytes(tensor: Tensor) -> bytes:
+    return tensor.half().cpu().numpy().tobytes()
 
 
-def _digest(features: Sequence[SquadFeature], teacher: DeFormerForQuestionAnswering, layers: int, *, bf16: bool) -> str:
+def _digest(features: Sequence[SquadFeature], teacher: DeFormerForQuestionAnswering, *, bf16: bool) -> str:
     digest = blake2b(digest_size=16)
-    digest.update(f"{fingerprint_model(teacher.backbone, 0)} {layers} {bf16}".encode())
+    digest.update(f"{fingerprint_model(teacher.backbone, 0)} {bf16}".encode())
     for feature in features:
         for ids in (feature.question_ids, feature.passage_ids):
             digest.update(len(ids).to_bytes(4, "little") + np.array(ids, dtype=np.int64).tobytes())

@@ -74,12 +74,15 @@ def test_a_batch_with_an_unknown_feature_is_asked(
     assert kept.read([0], 64, torch.device("cpu")) is not None
 
 
-def test_a_damaged_record_is_asked_again(teacher: DeFormerForQuestionAnswering, features: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["logits", "layer-4"])
+def test_a_damaged_record_is_asked_again(
+    teacher: DeFormerForQuestionAnswering, features: Any, tmp_path: Path, name: str
+) -> None:
     kept = KeptLessons(tmp_path, features, teacher, 1)
     keeping = Teacher(teacher, kept=kept)
     inputs, asked = batch_of(features, 0, 1)
     right = keeping(inputs, asked)
-    with (kept.path / "lessons").open("r+b") as file:
+    with (kept.path / name).open("r+b") as file:
         file.seek(11)
         file.write(b"\x00\xff")
     assert kept.read([0], 64, torch.device("cpu")) is None
@@ -91,17 +94,20 @@ def test_is_found_again_by_the_same_teacher_alone(
     teacher: DeFormerForQuestionAnswering, make_tiny_bert: Any, features: Any, tmp_path: Path
 ) -> None:
     Teacher(teacher, kept=KeptLessons(tmp_path, features, teacher, 2))(*batch_of(features, 0))
+    # a student with one layer more above its cut finds but a part
+    Teacher(teacher, kept=KeptLessons(tmp_path, features, teacher, 3))(*batch_of(features, 1))
     other = DeFormerForQuestionAnswering.from_pretrained(make_tiny_bert(7), 0)
     found = [
         KeptLessons(tmp_path, *arguments).read([0], 64, torch.device("cpu")) is not None
         for arguments in (
             (features, teacher, 2),
             (features, teacher, 1),
+            (features, teacher, 3),
             (features, other, 2),
             (features[:3], teacher, 2),
         )
     ]
-    assert found == [True, False, False, False]
+    assert found == [True, True, False, False, False]
 
 
 def test_a_full_disk_is_told_beforehand(

@@ -1,0 +1,138 @@
+"""
+Measure trained models on one set of questions, and write the table and the plots of docs/accuracy.md.
+
+    python docs/accuracy/measure.py measure --data xquad.en.json --teacher DIR --run "distilled=DIR" --codecs SQ8
+    python docs/accuracy/measure.py show
+
+`measure` adds to `results.json`, so that models can be measured as they come; `show` needs no model.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import matplotlib as mpl
+import numpy as np
+import typer
+from matplotlib import pyplot as plt
+
+from haystack_deformer.modeling.costs import compute_ratio
+from haystack_deformer.passages import load_encoder
+from haystack_deformer.representations import RepresentationCodec
+from haystack_deformer.training.evaluation import compare, evaluate
+from haystack_deformer.training.squad import load_squad
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results.json"
+PASSAGES = 10
+"""Of a question, for the compute saved."""
+
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+
+@app.command()
+def measure(
+    data: Annotated[Path, typer.Option(help="SQuAD-format JSON.")],
+    teacher: Annotated[Path, typer.Option(help="The model with full attention that the others are compared with.")],
+    run: Annotated[list[str], typer.Option(help="How it was trained, an equals sign, the model's folder.")],
+    codecs: Annotated[list[str], typer.Option(help="Codecs that the states go through.")],
+) -> None:
+    """Exact match and F1 of models through codecs, compared with their teacher."""
+    examples = load_squad([data], keep_misplaced=True)[0]
+    baseline = evaluate(load_encoder(teacher), examples, codec="Flat")
+    rows = {(row["how"], row["lower_layers"], row["codec"]): row for row in _rows()}
+
+    def keep(how: str, folder: Path, codec: str) -> None:
+        encoder = load_encoder(folder)
+        result = baseline if folder == teacher else evaluate(encoder, examples, codec=codec)
+        texts, questions = ({getattr(example, name) for example in examples} for name in ("context", "question"))
+        lengths = {
+            "question_length": round(np.mean([len(encoder.tokenizer.question(question)) for question in questions])),
+            "passage_length": round(
+                np.mean([sum(map(len, passage.window_ids)) for passage in encoder.tokenizer.passages(list(texts))])
+            ),
+        }
+        cut = encoder.model.lower_layers
+        code = RepresentationCodec(codec, encoder.model.backbone.hidden_size)
+        rows[how, cut, codec] = {
+            "how": how,
+            "lower_layers": cut,
+            "codec": codec,
+            "exact": round(result.exact, 2),
+            "f1": round(result.f1, 2),
+            "total": result.total,
+            "exact_to_teacher": str(compare(result, baseline)["exact"]),
+            "f1_to_teacher": str(compare(result, baseline)["f1"]),
+            "times_less_computed": round(compute_ratio(encoder.model.config, cut, passages=PASSAGES, **lengths), 2),
+            "bytes_per_passage": lengths["passage_length"] * code.code_size if cut else 0,
+            **lengths,
+        }
+        RESULTS.write_text(json.dumps(list(rows.values()), indent=1) + "\n", encoding="utf-8")
+
+    keep("teacher", teacher, "Flat")
+    for how, folder in (one.split("=", 1) for one in run):
+        for codec in codecs:
+            keep(how, Path(folder), codec)
+        _keep_settings(how, Path(folder))
+
+
+@app.command()
+def show() -> None:
+    """Print the table, draw the plots."""
+    mpl.use("agg")
+    typer.echo("\n".join(_table()))
+    rows = _rows()
+    for column, label, chosen in (
+        ("times_less_computed", "times less computed for a question", [row for row in rows if row["codec"] in _EXACT]),
+        ("bytes_per_passage", "bytes a passage", [row for row in rows if row["bytes_per_passage"]]),
+    ):
+        figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
+        for how in dict.fromkeys(row["how"] for row in chosen):
+            points = sorted((row[column], row["f1"], row) for row in chosen if row["how"] == how)
+            axes.plot(*zip(*((x, y) for x, y, _ in points), strict=True), marker="o", label=how)
+            for x, y, row in points:
+                name = f"k={row['lower_layers']}" + ("" if row["codec"] in _EXACT else f" {row['codec']}")
+                axes.annotate(name, (x, y), textcoords="offset points", xytext=(4, 4), fontsize=7)
+        axes.set(xlabel=label, ylabel="F1", xscale="log")
+        axes.legend(fontsize=8)
+        figure.savefig(HERE / f"f1-{column.replace('_', '-')}.png", dpi=110)
+        plt.close(figure)
+
+
+_EXACT = ("Flat", "SQfp16")
+
+
+def _rows() -> list[dict[str, Any]]:
+    return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else []
+
+
+def _table() -> Iterator[str]:
+    titles = ("how", "k", "codec", "exact", "F1", "F1 less the teacher's", "times less computed", "bytes a passage")
+    yield "| " + " | ".join(titles) + " |"
+    yield "|" + "---|" * len(titles)
+    for row in _rows():
+        cells = (
+            *(row["how"], row["lower_layers"], f"`{row['codec']}`", f"{row['exact']:.1f}", f"{row['f1']:.1f}"),
+            *("" if row["how"] == "teacher" else row["f1_to_teacher"], f"{row['times_less_computed']:.1f}"),
+            f"{row['bytes_per_passage']:,}" if row["bytes_per_passage"] else "",
+        )
+        yield "| " + " | ".join(map(str, cells)) + " |"
+
+
+def _keep_settings(how: str, folder: Path) -> None:
+    """The settings of a run, its paths down to their names."""
+    settings = json.loads((folder / "training_config.json").read_text(encoding="utf-8"))
+    for name in ("model", "teacher"):
+        settings[name] = settings[name] and Path(settings[name]).name
+    for name in ("train", "unlabelled"):
+        settings[name] = [Path(path).name for path in settings[name]]
+    (HERE / "runs").mkdir(exist_ok=True)
+    path = HERE / "runs" / f"{how.replace(' ', '-')}-k{settings['lower_layers']}.json"
+    path.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    app()
