@@ -16,12 +16,13 @@ from sqlalchemy.orm import scoped_session
 from starlette.requests import Request
 
 from haystack_deformer.inference import collect_readings
-from haystack_deformer.rest_api.embedding import embed_missing, embed_new
+from haystack_deformer.rest_api.embedding import embed_missing, embed_new, keep_vectors
 from haystack_deformer.rest_api.observing import Metrics, current_record
 from haystack_deformer.rest_api.pipelines import Pipelines, ServedPipeline
 from haystack_deformer.rest_api.settings import ServerSettings
 from haystack_deformer.rest_api.store_lock import StoreLock
 from haystack_deformer.rest_api.uploads import remove_leftovers
+from haystack_deformer.rest_api.vector_cache import VectorCache
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +68,7 @@ class Service:
         self.uploads = Limit(settings.concurrency_limit)
         self.pipelines = Pipelines.load(settings.pipeline, settings.query_pipeline, settings.indexing_pipeline)
         self._lock = StoreLock(self.pipelines.document_store)
+        self._vectors: VectorCache | None = None
         self._temporary = None
         if settings.file_upload_path is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="haystack-deformer-uploads-")
@@ -74,7 +76,8 @@ class Service:
             self.upload_path = Path(self._temporary.name if self._temporary else settings.file_upload_path or "")
             self.upload_path.mkdir(parents=True, exist_ok=True)
             remove_leftovers(self.upload_path)
-            embed_missing(self.pipelines.document_store, self.pipelines.retriever)
+            self._vectors = keep_vectors(self.pipelines.document_store, self.pipelines.retriever)
+            embed_missing(self.pipelines.document_store, self.pipelines.retriever, self._vectors)
         except BaseException:
             self.close()
             raise
@@ -150,6 +153,8 @@ class Service:
 
     def close(self) -> None:
         """Give back what the server holds."""
+        if self._vectors is not None:
+            self._vectors.close()
         self._lock.release()
         if self._temporary is not None:
             self._temporary.cleanup()

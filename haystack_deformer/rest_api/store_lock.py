@@ -24,9 +24,10 @@ class StoreLock:
 
     def __init__(self, store: BaseDocumentStore | None) -> None:
         self._file: int | None = None
-        path = _sqlite_file(store)
-        if path is None or fcntl is None:
+        database = sqlite_database(store)
+        if database is None or fcntl is None:
             return
+        path = Path(f"{database}.server-lock")
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -46,7 +47,13 @@ class StoreLock:
             self._file = None
 
 
-def _sqlite_file(store: Any) -> Path | None:
+def sqlite_database(store: Any) -> Path | None:
+    """
+    The SQLite file that a store keeps its documents in; None where they are elsewhere.
+
+    :param store: of any kind.
+    :raises ValueError: where SQLite keeps them in memory, which a server's threads cannot share.
+    """
     if not isinstance(store, SQLDocumentStore):
         return None
     url = store.session.get_bind().url
@@ -58,4 +65,4 @@ def _sqlite_file(store: Any) -> Path | None:
             "and a server has many: give sql_url a file, sqlite:///documents.db for example."
         )
         raise ValueError(msg)
-    return Path(f"{url.database}.server-lock")
+    return Path(url.database)

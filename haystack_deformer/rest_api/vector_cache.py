@@ -1,0 +1,104 @@
+"""Vectors of documents on disk, so that a server that starts again does not embed its whole corpus once more."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from haystack.nodes import DenseRetriever
+from haystack.schema import Document
+
+from haystack_deformer.representations import LmdbRepresentationStore, RepresentationStoreError
+
+logger = logging.getLogger(__name__)
+
+_PROBE = Document(content="The river Seine flows through Paris.")
+_PROBE_KEY = b"probe"
+_TOLERANCE = 1e-3
+"""Between vectors of one text by one model, whose batches differ; another model's differ by more."""
+_REMOVED_AT_ONCE = 1_000
+
+
+class VectorCache:
+    """
+    Stands before a retriever's `embed_documents`: what it has embedded once it does not embed again.
+
+    Whether the retriever still makes the same vectors is asked once, when the cache is opened, with a sentence that is
+    kept beside them; where it does not, all of them go.
+
+    :param folder: made where it does not exist.
+    :param retriever: whose method is replaced, for this instance alone.
+    :raises RepresentationStoreError: where the folder is a file, or cannot be read.
+    """
+
+    def __init__(self, folder: Path, retriever: DenseRetriever) -> None:
+        self._store = LmdbRepresentationStore(folder)
+        self._compute: Callable[[list[Document]], npt.NDArray[np.float32]] = retriever.embed_documents
+        self._meta_fields = list(getattr(retriever, "embed_meta_fields", None) or ())
+        self._check_probe()
+        retriever.embed_documents = self.embed_documents
+
+    def embed_documents(self, documents: list[Document]) -> npt.NDArray[np.float32]:
+        """
+        The vectors of documents, computed where they are not there yet.
+
+        :param documents: of any kind that the retriever takes.
+        :return: (documents, embedding_dim).
+        """
+        keys = [self._key(document) for document in documents]
+        vectors = self._read(keys)
+        missing = {key: document for key, document in zip(keys, documents, strict=True) if key not in vectors}
+        if missing:
+            made = np.asarray(self._compute(list(missing.values())), dtype=np.float32)
+            new = dict(zip(missing, made, strict=True))
+            self._write(new)
+            vectors |= new
+        return np.stack([vectors[key] for key in keys]) if keys else np.empty((0, 0), dtype=np.float32)
+
+    def keep_only(self, documents: Iterable[Document]) -> None:
+        """
+        Remove the vectors of all other documents: of those that were deleted.
+
+        :param documents: all that there are.
+        """
+        kept = {self._key(document) for document in documents} | {_PROBE_KEY}
+        unused = [key for key in self._store.keys() if key not in kept]  # noqa: SIM118  # no dictionary
+        for first in range(0, len(unused), _REMOVED_AT_ONCE):
+            self._store.delete(unused[first : first + _REMOVED_AT_ONCE])
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._store.close()
+
+    def _key(self, document: Document) -> bytes:
+        content = document.content
+        text = content if isinstance(content, str) else content.to_json()
+        meta = [document.meta.get(field) for field in self._meta_fields]
+        parts = json.dumps([document.content_type, text, meta], default=str)
+        return blake2b(parts.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+    def _read(self, keys: list[bytes]) -> dict[bytes, npt.NDArray[np.float32]]:
+        records = self._store.get(keys)
+        return {key: np.frombuffer(r, dtype=np.float32) for key, r in zip(keys, records, strict=True) if r is not None}
+
+    def _write(self, vectors: dict[bytes, npt.NDArray[np.float32]]) -> None:
+        try:
+            self._store.put({key: vector.tobytes() for key, vector in vectors.items()})
+        except RepresentationStoreError as error:
+            # the documents can be asked about all the same, until the next start computes what is missing
+            logger.warning("%d vectors could not be kept: %s", len(vectors), error)
+
+    def _check_probe(self) -> None:
+        probe = np.asarray(self._compute([_PROBE]), dtype=np.float32)[0]
+        kept = self._read([_PROBE_KEY]).get(_PROBE_KEY)
+        if kept is not None and kept.shape == probe.shape and np.allclose(kept, probe, atol=_TOLERANCE):
+            return
+        if kept is not None:
+            logger.warning("The retriever's model makes other vectors than those that were kept: all are computed.")
+            self.keep_only(())
+        self._write({_PROBE_KEY: probe})
