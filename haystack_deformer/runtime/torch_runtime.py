@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
+from threading import Lock
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from torch import Tensor
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.runtime.base import Floats, Runtime, logits_array
 from haystack_deformer.runtime.batching import BatchPlan, pad_ids, pad_states
+from haystack_deformer.runtime.packing import pack
 from haystack_deformer.runtime.pool import Result, WindowPool
 
 
@@ -18,28 +20,40 @@ class TorchRuntime(Runtime):
     """
     The model as it is: batches on a GPU, a batch of short windows or one long window for each thread on a CPU.
 
-    :param model: in evaluation mode, on the device to run on.
+    :param model: in evaluation mode, on the device to run on; its weights are not to be changed after the first use.
     :param dtype: "float32"; or "bfloat16", for processors that have it: weights are copied, at half their size.
     """
 
     def __init__(self, model: DeFormerForQuestionAnswering, dtype: str = "float32") -> None:
-        self.model = model if dtype == "float32" else deepcopy(model).to(torch.bfloat16)
+        self.model = model
         self.dtype = dtype
         self._pool = WindowPool() if model.device.type == "cpu" else None
+        self._lock = Lock()
+        self._prepared: DeFormerForQuestionAnswering | None = None
+
+    @property
+    def _model(self) -> DeFormerForQuestionAnswering:
+        """The model as it runs; made at the first use, for a process that runs another backend never does."""
+        with self._lock:
+            if self._prepared is None:
+                model = self.model if self.dtype == "float32" else deepcopy(self.model).to(torch.bfloat16)
+                self._prepared = pack(model) if model.device.type == "cpu" else model
+            return self._prepared
 
     @torch.inference_mode()
     def encode_question(self, token_ids: Sequence[int]) -> Floats:
         """Run the lower layers over a question."""
         ids, _ = pad_ids([token_ids], self.model.device)
-        return _array(self.model.encode_question(ids)[0])
+        return _array(self._model.encode_question(ids)[0])
 
     def encode_passages(self, windows: Sequence[Sequence[int]], batch_size: int) -> Iterator[tuple[int, Floats]]:
         """Run the lower layers over windows of like length together."""
+        model = self._model
 
         @torch.inference_mode()
         def encode(batch: Sequence[int]) -> Floats:
             ids, mask = pad_ids([windows[number] for number in batch], self.model.device)
-            return _array(self.model.encode_passages(ids, mask))
+            return _array(model.encode_passages(ids, mask))
 
         for batch, states in self._run(encode, [len(ids) for ids in windows], batch_size):
             for number, row in zip(batch, states, strict=True):
@@ -48,13 +62,14 @@ class TorchRuntime(Runtime):
     def read(self, question: Floats, windows: Sequence[Floats], batch_size: int) -> tuple[Floats, Floats]:
         """Run the upper layers over windows of like length together."""
         start_logits, end_logits = logits_array(windows)
-        device, dtype = self.model.device, next(self.model.parameters()).dtype
+        model = self._model
+        device, dtype = model.device, next(model.parameters()).dtype
         asked = torch.from_numpy(question)[None].to(device, dtype)
 
         @torch.inference_mode()
         def read(batch: Sequence[int]) -> tuple[Floats, Floats]:
             passages, mask = pad_states([torch.from_numpy(windows[number]) for number in batch], device)
-            logits = self.model.read(asked, passages.to(dtype), passage_mask=mask)
+            logits = model.read(asked, passages.to(dtype), passage_mask=mask)
             return _array(logits.start_logits), _array(logits.end_logits)
 
         for batch, (starts, ends) in self._run(read, [len(states) for states in windows], batch_size):
