@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Any
 
 from transformers.data.metrics.squad_metrics import get_raw_scores, squad_evaluate
 
@@ -39,36 +40,18 @@ class Evaluation:
 
 
 def evaluate(
-    encoder: PassageEncoder,
-    examples: Sequence[SquadExample],
-    *,
-    codec: str = "SQfp16",
-    runtime: Runtime | None = None,
-    batch_size: int = 50,
-    no_answer: bool | None = None,
-    progress_bar: bool = True,
+    encoder: PassageEncoder, examples: Sequence[SquadExample], *, codec: str = "SQfp16", **options: Any
 ) -> Evaluation:
     """
-    Answer the questions of SQuAD-format files from stored states and compare by the official script's arithmetic.
+    As `evaluate_codecs`, through one codec.
 
     :param encoder: the model and its tokenizer.
     :param examples: from `load_squad`.
     :param codec: factory string of the codec that the states go through.
-    :param runtime: runs the questions and the upper layers; None: PyTorch in fp32.
-    :param batch_size: windows that run through the upper layers at once, at most.
-    :param no_answer: whether "no answer" may be predicted; None: where the data has unanswerable questions.
-    :param progress_bar: whether to show one.
+    :param options: others of `evaluate_codecs`.
     :raises ValueError: for a codec that faiss does not know.
     """
-    return evaluate_codecs(
-        encoder,
-        examples,
-        (codec,),
-        runtime=runtime,
-        batch_size=batch_size,
-        no_answer=no_answer,
-        progress_bar=progress_bar,
-    )[codec]
+    return evaluate_codecs(encoder, examples, (codec,), **options)[codec]
 
 
 def evaluate_codecs(
@@ -82,7 +65,9 @@ def evaluate_codecs(
     progress_bar: bool = True,
 ) -> dict[str, Evaluation]:
     """
-    As `evaluate`, through several codecs. The passages run through the lower layers once for all of them.
+    Answer the questions of SQuAD-format files from stored states and compare by the official script's arithmetic.
+
+    The passages run through the lower layers once, and their states through each codec.
 
     :param encoder: the model and its tokenizer.
     :param examples: from `load_squad`.

@@ -1,4 +1,4 @@
-"""The cut is a cut; that the short way equals the long way is tested for every family in `backbones`."""
+"""What is not tested for every family in `backbones`: the model by hand, on BERT."""
 
 from __future__ import annotations
 
@@ -7,23 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 from torch.nn import functional as F
 from transformers import AutoModelForQuestionAnswering
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
-from tests.modeling.tensors import assert_close, pad, random_ids
-
-LAYERS = 4
-
-
-def load(folder: Path, lower_layers: int) -> DeFormerForQuestionAnswering:
-    return DeFormerForQuestionAnswering.from_pretrained(folder, lower_layers, max_seq_len=128, doc_stride=20)
-
-
-@pytest.fixture(scope="module", params=range(LAYERS))
-def model(request: pytest.FixtureRequest, tiny_bert: Path) -> DeFormerForQuestionAnswering:
-    return load(tiny_bert, request.param)
+from tests.modeling.tiny import LAYERS, assert_close, load, pad, random_ids
 
 
 class TestUncut:
@@ -69,13 +57,6 @@ class TestUncut:
 
 class TestCut:
     @torch.inference_mode()
-    def test_every_cut_answers_differently(self, tiny_bert: Path) -> None:
-        question, passage = random_ids(8, 20)
-        logits = [load(tiny_bert, k)(question, passage).start_logits for k in range(LAYERS)]
-        for k in range(LAYERS - 1):
-            assert (logits[k] - logits[k + 1]).abs().max() > 0.01
-
-    @torch.inference_mode()
     def test_lower_layers_are_the_first_layers_over_the_block_alone(self, tiny_bert: Path) -> None:
         upstream = AutoModelForQuestionAnswering.from_pretrained(tiny_bert).eval()
         question, passage = random_ids(8, 20)
@@ -89,35 +70,6 @@ class TestCut:
                     ids, token_type_ids=torch.full_like(ids, segment), output_hidden_states=True
                 ).hidden_states
                 assert_close(actual, hidden[k])
-
-    @torch.inference_mode()
-    def test_passages_states_do_not_change_with_their_company(self, model: DeFormerForQuestionAnswering) -> None:
-        passage, other, longer = random_ids(15, 15, 40, seed=11)
-        alone = model.encode_passages(passage)
-        beside = model.encode_passages(torch.cat([other, passage]))[1:]
-        ids, mask = pad([longer, passage])
-        padded = model.encode_passages(ids, mask)[1:, :15]
-        assert_close(beside, alone, 1e-5)
-        assert_close(padded, alone, 1e-5)
-        # and they are not constant: another text has other states
-        assert (model.encode_passages(other) - alone).abs().max() > 0.1
-
-    def test_question_does_not_reach_the_passages_lower_states_in_forward(self, tiny_bert: Path) -> None:
-        """In one sequence the attention mask alone keeps the blocks apart: watch the states at the cut."""
-        model = load(tiny_bert, 2)
-        seen: list[Tensor] = []
-        model.backbone.layers[2].register_forward_pre_hook(lambda _, args: seen.append(args[0].detach()))
-        short_question, question, passage = random_ids(4, 9, 20, seed=12)
-        model(short_question, passage)
-        model(question, passage)
-        assert_close(seen[0][:, 4:], seen[1][:, 9:], 1e-5)
-        assert_close(seen[0][:, 4:], model.encode_passages(passage), 1e-5)
-        assert_close(seen[1][:, :9], model.encode_question(question), 1e-5)
-
-    @torch.inference_mode()
-    def test_question_reaches_the_answer(self, model: DeFormerForQuestionAnswering) -> None:
-        one, other, passage = random_ids(9, 9, 20, seed=13)
-        assert (model(one, passage).start_logits - model(other, passage).start_logits)[:, 1:].abs().max() > 0.01
 
     @torch.inference_mode()
     def test_passage_has_its_own_segment(self, model: DeFormerForQuestionAnswering) -> None:
@@ -181,17 +133,6 @@ class TestLoss:
             expected -= F.log_softmax(alone.end_logits[0], 0)[end[row]].item()
         assert output.loss.item() == pytest.approx(expected / 4, abs=1e-4)
         assert model(question_ids, passage_ids).loss is None
-
-    def test_gradients_reach_every_layer(self, model: DeFormerForQuestionAnswering) -> None:
-        question, passage = random_ids(8, 20)
-        model.zero_grad()
-        model(question, passage, start_positions=torch.tensor([4]), end_positions=torch.tensor([6])).loss.backward()
-        modules = {"embeddings": model.backbone.embeddings, "head": model.backbone.head}
-        modules |= {f"layer {number}": layer for number, layer in enumerate(model.backbone.layers)}
-        for name, module in modules.items():
-            gradient = sum(parameter.grad.abs().sum().item() for parameter in module.parameters())
-            assert gradient > 0, name
-        model.zero_grad()
 
     def test_all_parameters_are_the_upstream_models(self, model: DeFormerForQuestionAnswering) -> None:
         """Nothing is added: the trainer sees every weight once."""

@@ -13,18 +13,7 @@ from transformers import AutoModelForQuestionAnswering, BertTokenizerFast
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.passages import load_tokenizer
-from tests.modeling.tensors import assert_close, random_ids
-
-LAYERS = 4
-
-
-def load(folder: Path, lower_layers: int) -> DeFormerForQuestionAnswering:
-    return DeFormerForQuestionAnswering.from_pretrained(folder, lower_layers, max_seq_len=128, doc_stride=20)
-
-
-@pytest.fixture(scope="module", params=range(LAYERS))
-def model(request: pytest.FixtureRequest, tiny_bert: Path) -> DeFormerForQuestionAnswering:
-    return load(tiny_bert, request.param)
+from tests.modeling.tiny import LAYERS, assert_close, load, random_ids
 
 
 class TestFromPretrained:

@@ -14,7 +14,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 from haystack_deformer.modeling import BACKBONES, DeFormerConfig, DeFormerForQuestionAnswering, backbone_class
 from haystack_deformer.modeling.outputs import SpanLogits
 from tests.modeling.backbones.families import ALL, FAMILIES, LAYERS, Family
-from tests.modeling.tensors import assert_close, pad, random_ids
+from tests.modeling.tiny import assert_close, pad, random_ids
 
 
 def cut(model: PreTrainedModel, lower_layers: int) -> DeFormerForQuestionAnswering:

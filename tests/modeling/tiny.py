@@ -1,12 +1,21 @@
-"""Blocks of random token ids, and how near two ways have to come."""
+"""The tiny BERT at a cut, blocks of random token ids, and how near two ways have to come."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from haystack_deformer.modeling import DeFormerForQuestionAnswering
+
+LAYERS = 4
 TOLERANCE = 1e-4
+
+
+def load(folder: Path, lower_layers: int) -> DeFormerForQuestionAnswering:
+    return DeFormerForQuestionAnswering.from_pretrained(folder, lower_layers, max_seq_len=128, doc_stride=20)
 
 
 def random_ids(*lengths: int, seed: int = 0) -> list[Tensor]:
