@@ -71,6 +71,8 @@ def predict_answers(
             states = dict(zip(chunk, encoder.encode(chunk), strict=True))
             for codec, reader in readers.items():
                 predictions[codec].update(reader.read(states, by_context, bar))
+            # before the next are made: they are the most that is held
+            del states
     return predictions
 
 
