@@ -70,3 +70,34 @@ def as_bool(name: str, value: Any) -> bool:
         return word in _TRUE
     msg = f"{name} must be true or false, got {value!r}."
     raise ValueError(msg)
+
+
+def as_optional_text(name: str, value: Any) -> str | None:
+    """
+    A text or None, for which an environment variable has the empty text.
+
+    :param name: of the parameter, for the message.
+    :param value: what was given.
+    :raises ValueError: where it is no text.
+    """
+    if value is None or isinstance(value, str):
+        return value or None
+    msg = f"{name} must be a text, got {value!r}."
+    raise ValueError(msg)
+
+
+def as_token(name: str, value: Any) -> str | bool | None:
+    """
+    What transformers takes for a token of the model hub: its text, True for the one that is stored on the machine.
+
+    :param name: of the parameter, for the message.
+    :param value: what was given; "true" and "false" mean the words.
+    :raises ValueError: where it is neither; it is not shown.
+    """
+    if value is None or value == "":
+        return None
+    if isinstance(value, (bool, str)):
+        word = str(value).strip().lower()
+        return word == "true" if word in {"true", "false"} else value
+    msg = f"{name} must be a token of the model hub, or True for the one that is stored; got a {type(value).__name__}."
+    raise ValueError(msg)

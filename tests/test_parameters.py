@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from haystack_deformer.parameters import as_bool, as_float, as_int, as_optional_int
+from haystack_deformer.parameters import as_bool, as_float, as_int, as_optional_int, as_optional_text, as_token
 
 
 @pytest.mark.parametrize(("value", "expected"), [(3, 3), ("3", 3), (" 3 ", 3), (1, 1)])
@@ -40,3 +40,17 @@ def test_as_bool() -> None:
     for value in ("", "maybe", None, 1, 0.0):
         with pytest.raises(ValueError, match=r"^b must be true or false, got "):
             as_bool("b", value)
+
+
+def test_as_optional_text() -> None:
+    assert [as_optional_text("t", value) for value in (None, "", "main")] == [None, None, "main"]
+    for value in (1.0, True, ["main"]):
+        with pytest.raises(ValueError, match=r"^t must be a text, got "):
+            as_optional_text("t", value)
+
+
+def test_as_token() -> None:
+    values = (None, "", True, False, "true", "False", "hf_secret")
+    assert [as_token("t", value) for value in values] == [None, None, True, False, True, False, "hf_secret"]
+    with pytest.raises(ValueError, match=r"^t must be a token of the model hub, .* got a bytes\.$"):
+        as_token("t", b"hf_secret")

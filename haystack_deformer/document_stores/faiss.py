@@ -8,7 +8,7 @@ from typing import Any, Dict, Optional, Union
 
 from haystack.document_stores import FAISSDocumentStore
 
-from haystack_deformer.document_stores.arguments import REPRESENTATION_PARAMETERS
+from haystack_deformer.document_stores.arguments import REPRESENTATION_PARAMETERS, representation_parameters
 from haystack_deformer.document_stores.mixin import DeFormerDocumentStoreMixin
 from haystack_deformer.document_stores.sql import give_threads_their_sessions, path_beside
 from haystack_deformer.document_stores.vectors import SteadyVectors
@@ -61,6 +61,14 @@ class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, SteadyVectors, FAIS
     :param representation_backend: what computes the states, "torch" or "onnx".
     :param representation_dtype: of its matrix products: "float32", "bfloat16" (torch) or "int8" (onnx). States of
         another dtype are other states: a change computes them anew.
+    :param representation_model_version: branch, tag or commit of the model on the model hub.
+    :param representation_use_auth_token: token for a private model of the hub. True: the one that is stored on this
+        machine, and that no saved file shows.
+    :param representation_max_seq_len: tokens of a question and a window together. None: the model's own, 256 where it
+        records none. A reader of the model takes these lengths from the store.
+    :param representation_doc_stride: tokens between the starts of two windows. None: the model's own, else 128.
+    :param representation_max_query_length: tokens of the longest question, which the windows leave room for. None: the
+        model's own, else 64.
     :raises ValueError: for a value that cannot be used.
     :raises OSError: where there is no such model, or it has no weights.
     :raises RepresentationStoreError: where the path of the states is a file.
@@ -94,20 +102,17 @@ class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, SteadyVectors, FAIS
         representation_batch_size: int = 32,
         representation_backend: str = "torch",
         representation_dtype: str = "float32",
+        representation_model_version: Optional[str] = None,
+        representation_use_auth_token: Optional[Union[str, bool]] = None,
+        representation_max_seq_len: Optional[int] = None,
+        representation_doc_stride: Optional[int] = None,
+        representation_max_query_length: Optional[int] = None,
     ) -> None:
         loading = faiss_index_path is not None
         if not loading:
             if representation_path is None:
                 representation_path = path_beside(sql_url)
-            self._init_representations(
-                deformer_model,
-                lower_layers,
-                representation_path,
-                representation_codec,
-                representation_batch_size,
-                representation_backend,
-                representation_dtype,
-            )
+            self._init_representations(**representation_parameters(locals()))
         # where it loads, this calls the __init__ above it a second time, with what was saved
         super().__init__(
             sql_url=sql_url,

@@ -2,18 +2,18 @@
 
 # Haystack makes its YAML schema from these types: they must be typing's own, and no strings
 
-from dataclasses import astuple
 from typing import Any, Dict, List, Literal, Optional, Union
 
 import torch
 from haystack.document_stores import InMemoryDocumentStore
 
+from haystack_deformer.document_stores.arguments import representation_parameters
 from haystack_deformer.document_stores.guarding import Guarded, guards
 from haystack_deformer.document_stores.mixin import DeFormerDocumentStoreMixin
 from haystack_deformer.parameters import as_bool, as_int
 
-_NOT_COPIED = ("_guard", "_encoder", "_representations", "_loading", "_access", "_keeper", "_updater")
-"""What `_init_representations` makes: locks, handles and what holds the store itself."""
+_NOT_COPIED = ("_guard", "_states", "_access", "_keeper", "_writer", "_updater")
+"""Locks, handles and what holds the store itself."""
 
 
 @guards(
@@ -96,6 +96,14 @@ class DeFormerInMemoryDocumentStore(DeFormerDocumentStoreMixin, GuardedMemory, I
     :param representation_backend: what computes the states, "torch" or "onnx".
     :param representation_dtype: of its matrix products: "float32", "bfloat16" (torch) or "int8" (onnx). States of
         another dtype are other states: a change computes them anew.
+    :param representation_model_version: branch, tag or commit of the model on the model hub.
+    :param representation_use_auth_token: token for a private model of the hub. True: the one that is stored on this
+        machine, and that no saved file shows.
+    :param representation_max_seq_len: tokens of a question and a window together. None: the model's own, 256 where it
+        records none. A reader of the model takes these lengths from the store.
+    :param representation_doc_stride: tokens between the starts of two windows. None: the model's own, else 128.
+    :param representation_max_query_length: tokens of the longest question, which the windows leave room for. None: the
+        model's own, else 64.
     :raises ValueError: for a value that cannot be used.
     :raises OSError: where there is no such model, or it has no weights.
     """
@@ -124,16 +132,13 @@ class DeFormerInMemoryDocumentStore(DeFormerDocumentStoreMixin, GuardedMemory, I
         representation_batch_size: int = 32,
         representation_backend: str = "torch",
         representation_dtype: str = "float32",
+        representation_model_version: Optional[str] = None,
+        representation_use_auth_token: Optional[Union[str, bool]] = None,
+        representation_max_seq_len: Optional[int] = None,
+        representation_doc_stride: Optional[int] = None,
+        representation_max_query_length: Optional[int] = None,
     ) -> None:
-        self._init_representations(
-            deformer_model,
-            lower_layers,
-            representation_path,
-            representation_codec,
-            representation_batch_size,
-            representation_backend,
-            representation_dtype,
-        )
+        self._init_representations(**representation_parameters(locals()))
         super().__init__(
             index=index,
             label_index=label_index,
@@ -160,8 +165,10 @@ class DeFormerInMemoryDocumentStore(DeFormerDocumentStoreMixin, GuardedMemory, I
 
     def __getstate__(self) -> Dict[str, Any]:
         """For pickle and deepcopy, without model and states: `update_representations` computes them for the copy."""
-        return {name: value for name, value in self.__dict__.items() if name not in _NOT_COPIED}
+        kept = {name: value for name, value in self.__dict__.items() if name not in _NOT_COPIED}
+        return {**kept, "_settings": self._states.settings}
 
     def __setstate__(self, state: Dict[str, Any]) -> None:
+        settings = state.pop("_settings")
         self.__dict__.update(state)
-        self._init_representations(*astuple(self._settings))
+        self._open_states(settings)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
@@ -13,20 +11,15 @@ from haystack.document_stores import BaseDocumentStore, InMemoryDocumentStore, S
 from haystack.schema import Document, FilterType
 from tqdm import tqdm
 
-from haystack_deformer.document_stores.access import (
-    DocumentAccess,
-    MemoryDocumentAccess,
-    StoredDocument,
-    batches,
-    text_of,
-)
+from haystack_deformer.document_stores.access import DocumentAccess, MemoryDocumentAccess, batches
 from haystack_deformer.document_stores.arguments import RepresentationSettings
-from haystack_deformer.document_stores.computing import compute, missing_texts
 from haystack_deformer.document_stores.keeping import StateKeeper
-from haystack_deformer.document_stores.reference import REPRESENTATION_META_KEY, HidesReferences, with_reference
+from haystack_deformer.document_stores.reference import REPRESENTATION_META_KEY, HidesReferences
 from haystack_deformer.document_stores.sql import SQLDocumentAccess
+from haystack_deformer.document_stores.states import StoreStates
 from haystack_deformer.document_stores.updating import IndexUpdater
-from haystack_deformer.passages import PassageEncoder, load_encoder
+from haystack_deformer.document_stores.writing import DocumentWriter
+from haystack_deformer.passages import PassageEncoder
 from haystack_deformer.representations import Representations
 
 logger = logging.getLogger(__name__)
@@ -68,93 +61,64 @@ class DeFormerDocumentStoreMixin(HidesReferences, _Store):
     deformer_model: str
     """Name or path of the model whose states are stored."""
 
-    def _init_representations(
-        self,
-        deformer_model: str | None,
-        lower_layers: int | None = None,
-        representation_path: str | None = None,
-        representation_codec: str = "SQfp16",
-        representation_batch_size: int = 32,
-        representation_backend: str = "torch",
-        representation_dtype: str = "float32",
-    ) -> None:
+    def _init_representations(self, deformer_model: str | None, **parameters: Any) -> None:
         """
         Call before the parent's `__init__`, so that wrong arguments are told before it makes a file.
 
         :param deformer_model: name or path of the model whose states are stored; it is loaded at the first need.
-        :param lower_layers: the cut k; None: as the model records.
-        :param representation_path: folder for the states; None keeps them in memory.
-        :param representation_codec: factory string of faiss for how they are compressed.
-        :param representation_batch_size: windows that go through the lower layers at once.
-        :param representation_backend: what runs them, "torch" or "onnx".
-        :param representation_dtype: of their matrix products: "float32", "bfloat16" (torch) or "int8" (onnx).
+        :param parameters: others of `REPRESENTATION_PARAMETERS`: see :meth:`RepresentationSettings.checked`.
         :raises ValueError: for a value that cannot be used.
         :raises OSError: where there is no such model, or it has no weights.
         :raises RepresentationStoreError: where the path is a file.
         """
-        self._settings = RepresentationSettings.checked(
-            deformer_model,
-            lower_layers,
-            representation_path,
-            representation_codec,
-            representation_batch_size,
-            representation_backend,
-            representation_dtype,
-        )
-        self.deformer_model = self._settings.model
-        self._encoder: PassageEncoder | None = None
-        self._representations: Representations | None = None
-        self._loading = threading.RLock()
+        self._open_states(RepresentationSettings.checked(deformer_model, **parameters))
+
+    def _open_states(self, settings: RepresentationSettings) -> None:
+        self.deformer_model = settings.model
+        self._states = StoreStates(settings, self._representation_device)
+        self._access = self._document_access()
+        self._keeper = StateKeeper(self._access, lambda: self.representations)
+        self._writer = DocumentWriter(self._access, self._keeper, self._states, self._bar)
+        self._updater = IndexUpdater(self._access, self._keeper, self._states)
+
+    def _document_access(self) -> DocumentAccess:
+        """How the hook looks at what the parent stores."""
         access: Callable[..., DocumentAccess] = DocumentAccess
         if isinstance(self, SQLDocumentStore):
             access = SQLDocumentAccess
         elif isinstance(self, InMemoryDocumentStore):
             access = MemoryDocumentAccess
-        self._access = access(self, super().update_document_meta)
-        self._keeper = StateKeeper(self._access, lambda: self.representations)
-        self._updater = IndexUpdater(self._access, self._keeper, lambda: self.representations, self._compute)
+        return access(self, super().update_document_meta)
 
     @property
     def lower_layers(self) -> int:
         """The model's cut k."""
-        return self._settings.lower_layers
+        return self._states.settings.lower_layers
 
     @property
     def representation_backend(self) -> str:
         """What computes the states."""
-        return self._settings.backend
+        return self._states.settings.backend
 
     @property
     def representation_dtype(self) -> str:
         """Of its matrix products."""
-        return self._settings.dtype
+        return self._states.settings.dtype
+
+    @property
+    def encoder_parameters(self) -> dict[str, Any]:
+        """The model's cut, version, token and lengths, as `load_encoder` takes them: a reader of it takes them too."""
+        return self._states.settings.encoder_parameters
 
     @property
     def encoder(self) -> PassageEncoder:
         """The model that makes the states, shared with every reader of the same model in this process."""
-        with self._loading:
-            if self._encoder is None:
-                self._encoder = load_encoder(
-                    self.deformer_model,
-                    lower_layers=self.lower_layers,
-                    device=self._representation_device(),
-                    backend=self.representation_backend,
-                    dtype=self.representation_dtype,
-                )
-            return self._encoder
+        return self._states.encoder
 
     @property
     def representations(self) -> Representations:
         """The stored states."""
-        with self._loading:
-            if self._representations is None:
-                encoder = self.encoder
-                self._representations = Representations.open(
-                    encoder.manifest(self._settings.codec),
-                    self._settings.path,
-                    training_sample=encoder.sample_states,
-                )
-            return self._representations
+        return self._states.representations
 
     def _representation_device(self) -> torch.device | None:
         """Where the lower layers run; None: where a reader runs by default, so that both share the weights."""
@@ -192,42 +156,8 @@ class DeFormerDocumentStoreMixin(HidesReferences, _Store):
             super().write_documents(documents, **arguments)  # says what is wrong
             return
         prepared = [self._as_document(document) for document in documents]
-        ids = [document.id for document in prepared]
-        skipped: set[str] = set()
-        if mode in ("skip", "fail"):
-            skipped = {document.id for document in self._access.by_ids(ids, index)}
-        if mode == "fail" and skipped:
-            # these alone: some parents would have written the others by the time they raise
-            super().write_documents([document for document in prepared if document.id in skipped], **arguments)
-        keys = self._keys(prepared)
-        texts = {}
-        for document, key in zip(prepared, keys, strict=True):
-            if key is not None and document.id not in skipped:
-                texts[key] = document.content
-            if mode in ("skip", "fail"):
-                skipped.add(document.id)  # the parents keep the first of those with one id
-        with self._keeper.writing(texts):
-            missing = missing_texts(self.representations, texts) if texts else {}
-            with self._bar(len(missing), "Computing Representations") as bar:
-                self._compute(missing, lambda _: bar.update())
-            if texts:
-                stored = len(texts) - len(missing)
-                logger.info("The states of %d texts were computed, those of %d were stored.", len(missing), stored)
-            with self._keeper.lock:
-                replaced = self._access.by_ids(ids, index) if mode == "overwrite" else []
-                super().write_documents(
-                    [
-                        with_reference(document, None if key is None else key.hex())
-                        for document, key in zip(prepared, keys, strict=True)
-                    ],
-                    **arguments,
-                )
-                self._access.note_index(index)
-        repeated = {identifier for identifier, count in Counter(ids).items() if count > 1}
-        losers = [StoredDocument.of(document, index) for document in prepared if document.id in repeated]
-        new = {document.id: text_of(document.content, document.content_type) for document in prepared}
-        changed = [document for document in replaced if document.text != new[document.id]]
-        self._keeper.release([*changed, *losers])
+        write = super().write_documents
+        self._writer.write(prepared, index, mode, lambda chosen: write(chosen, **arguments))
 
     def update_representations(
         self, index: str | None = None, batch_size: int | None = None, filters: FilterType | None = None
@@ -335,15 +265,6 @@ class DeFormerDocumentStoreMixin(HidesReferences, _Store):
         own = {**document, "meta": dict(document.get("meta") or {})}
         return Document.from_dict(own, field_map=self._create_document_field_map())
 
-    def _keys(self, documents: Iterable[Document]) -> list[bytes | None]:
-        """For each document the key of its text; None where it has none, and the model is not loaded for such."""
-        texts = [text_of(document.content, document.content_type) for document in documents]
-        return [None if text is None else self.representations.key(text) for text in texts]
-
     def _bar(self, total: int, description: str) -> tqdm:
         shown = getattr(self, "progress_bar", True)
         return tqdm(total=total, desc=description, unit=" texts", disable=not shown or not total, position=0)
-
-    def _compute(self, texts: dict[bytes, str], report: Callable[[bytes], object]) -> None:
-        if texts:
-            compute(self.encoder, self.representations, texts, self._settings.batch_size, report)

@@ -8,9 +8,7 @@ from collections.abc import Callable, Sequence
 from haystack_deformer.document_stores.access import DocumentAccess, StoredDocument
 from haystack_deformer.document_stores.computing import missing_texts
 from haystack_deformer.document_stores.keeping import StateKeeper
-from haystack_deformer.representations import Representations
-
-Report = Callable[[bytes], object]
+from haystack_deformer.document_stores.states import StoreStates
 
 
 class IndexUpdater:
@@ -19,21 +17,13 @@ class IndexUpdater:
 
     :param access: to the documents.
     :param keeper: keeps others from removing what is being made.
-    :param representations: gives the stored states; called when they are needed, since it may load the model.
-    :param compute: makes the states of texts by key, and reports the key of each.
+    :param states: makes them.
     """
 
-    def __init__(
-        self,
-        access: DocumentAccess,
-        keeper: StateKeeper,
-        representations: Callable[[], Representations],
-        compute: Callable[[dict[bytes, str], Report], None],
-    ) -> None:
+    def __init__(self, access: DocumentAccess, keeper: StateKeeper, states: StoreStates) -> None:
         self._access = access
         self._keeper = keeper
-        self._representations = representations
-        self._compute = compute
+        self._states = states
 
     def update(self, index: str, documents: Sequence[StoredDocument], report: Callable[[int], object]) -> int:
         """
@@ -48,7 +38,7 @@ class IndexUpdater:
         report(len(documents) - len(with_text))
         if not with_text:
             return 0
-        representations = self._representations()
+        representations = self._states.representations
         keys: dict[str, bytes] = {}
         texts: dict[bytes, str] = {}
         for document in with_text.values():
@@ -59,7 +49,7 @@ class IndexUpdater:
         with self._keeper.writing(texts):
             missing = missing_texts(representations, texts)
             report(sum(sharing[key] for key in texts if key not in missing))
-            self._compute(missing, lambda key: report(sharing[key]))
+            self._states.compute(missing, lambda key: report(sharing[key]))
             with self._keeper.lock:
                 # what another thread deleted or wrote anew meanwhile must not get the reference of what it was
                 current = {d.id for d in self._access.by_ids(outdated, index) if d.text == with_text[d.id].text}

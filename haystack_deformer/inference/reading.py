@@ -72,6 +72,8 @@ def collect_readings() -> Iterator[list[Reading]]:
     """
     Gather what readers read in this thread while the block runs: a pipeline hands on their answers alone.
 
+    Of two blocks, one in the other, both gather what is read in the inner one.
+
     ```python
     with collect_readings() as readings:
         pipeline.run(query="Who signed the treaty?")
@@ -79,11 +81,14 @@ def collect_readings() -> Iterator[list[Reading]]:
     ```
     """
     readings: list[Reading] = []
+    outer = _collected.get()
     token = _collected.set(readings)
     try:
         yield readings
     finally:
         _collected.reset(token)
+        if outer is not None:
+            outer.extend(readings)
 
 
 def report_reading(reading: Reading) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModelForQuestionAnswering, PretrainedConfig, PreTrainedModel
 
-from haystack_deformer.modeling.backbones import backbone_class
+from haystack_deformer.modeling.backbones import Backbone, backbone_class
 from haystack_deformer.modeling.config import DeFormerConfig
 
 logger = logging.getLogger(__name__)
@@ -112,12 +113,9 @@ def load_upstream(
     :raises OSError: where the weights cannot be read.
     :raises ValueError: where the weights below the head do not fit the config.
     """
-    # a span has two ends; the config of a classifier's encoder counts its classes, and the head would be as wide
-    config.num_labels = 2
-    backbone = backbone_class(config.model_type)
-    chosen = backbone.attention_implementation
+    upstream, arguments = _upstream_class(config)
     try:
-        model, info = backbone.upstream_class(config).from_pretrained(
+        model, info = upstream.from_pretrained(
             name_or_path,
             config=config,
             revision=revision,
@@ -125,7 +123,7 @@ def load_upstream(
             use_safetensors=True,
             torch_dtype=torch.float32,
             output_loading_info=True,
-            **({} if chosen is None else {"attn_implementation": chosen}),
+            **arguments,
         )
     except SafetensorError as error:
         msg = (
@@ -149,3 +147,23 @@ def load_upstream(
             ", ".join(head),
         )
     return model
+
+
+def new_upstream(config: PretrainedConfig) -> PreTrainedModel:
+    """
+    Make transformers' question-answering model with weights as training begins with them. Reads none.
+
+    :param config: the upstream config.
+    """
+    upstream, arguments = _upstream_class(config)
+    # transformers' own classes take a config, those of the Auto kind have a method for it
+    return (upstream.from_config if upstream is AutoModelForQuestionAnswering else upstream)(config, **arguments)
+
+
+def _upstream_class(config: PretrainedConfig) -> tuple[Any, dict[str, str]]:
+    """The class of a model with a head for spans, and what it is given beside its config."""
+    # a span has two ends; the config of a classifier's encoder counts its classes, and the head would be as wide
+    config.num_labels = 2
+    backbone: type[Backbone] = backbone_class(config.model_type)
+    chosen = backbone.attention_implementation
+    return backbone.upstream_class(config), {} if chosen is None else {"attn_implementation": chosen}

@@ -1,29 +1,23 @@
 """The reader node: Haystack's shapes around `PassageReader`."""
 
-import logging
-from threading import local
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Union
 
 import torch
 from haystack.document_stores import BaseDocumentStore
 from haystack.nodes.reader.base import BaseReader
-from haystack.schema import Answer, Document, MultiLabel
+from haystack.schema import Answer, Document
 
-from haystack_deformer.document_stores.mixin import DeFormerDocumentStoreMixin
 from haystack_deformer.inference import PassageReader
 from haystack_deformer.nodes.answers import AnswerBuilder
+from haystack_deformer.nodes.debugging import DocumentLists, TellsOfReading
 from haystack_deformer.nodes.evaluation import EvaluatesReader
 from haystack_deformer.nodes.requests import BatchRequest, check_documents, check_queries, readable
-from haystack_deformer.parameters import as_bool, as_float, as_int, as_optional_int
-from haystack_deformer.passages import PassageEncoder, default_device, load_encoder
-from haystack_deformer.representations import Representations
-
-logger = logging.getLogger(__name__)
-
-DocumentLists = Union[List[Document], List[List[Document]]]
+from haystack_deformer.nodes.sources import deformer_store, reader_encoder, stored_representations
+from haystack_deformer.parameters import as_bool, as_float, as_int, as_optional_int, as_optional_text, as_token
+from haystack_deformer.passages import PassageEncoder, default_device
 
 
-class DeFormerReader(EvaluatesReader, BaseReader):
+class DeFormerReader(EvaluatesReader, TellsOfReading, BaseReader):
     """
     A drop-in for `FARMReader` that runs the upper layers alone over states which a DeFormer document store keeps.
 
@@ -76,7 +70,9 @@ class DeFormerReader(EvaluatesReader, BaseReader):
             question-answering checkpoint. None: the document store's model.
         :param document_store: a DeFormer document store that holds the passages' states. None, or a store of another
             kind: every passage is computed at every query.
-        :param lower_layers: the cut k. None: what the model records, else three quarters of its layers.
+        :param lower_layers: the cut k. None: the document store's where both have one model; else what the model
+            records, else three quarters of its layers. So too for `model_version`, `use_auth_token`, `max_seq_len`,
+            `doc_stride` and `max_query_length`.
         :param model_version: branch, tag or commit on the model hub.
         :param context_window_size: characters of the text shown around an answer.
         :param batch_size: windows that run through the upper layers at once, at most.
@@ -117,45 +113,27 @@ class DeFormerReader(EvaluatesReader, BaseReader):
         )
         self.progress_bar = as_bool("progress_bar", progress_bar)
         self.document_store = document_store
-        store = document_store if isinstance(document_store, DeFormerDocumentStoreMixin) else None
-        if document_store is not None and store is None:
-            logger.warning(
-                "%s keeps no states, so every passage is computed at every query. Use DeFormerFAISSDocumentStore or "
-                "another store with DeFormerDocumentStoreMixin.",
-                type(document_store).__name__,
-            )
-        self.model_name_or_path = model_name_or_path or (store.deformer_model if store is not None else None)
-        if not self.model_name_or_path:
-            msg = "DeFormerReader needs model_name_or_path, or a DeFormer document_store whose model it is to take."
-            raise ValueError(msg)
-        values: Dict[str, Any] = {
-            "max_seq_len": as_optional_int("max_seq_len", max_seq_len),
-            "doc_stride": as_optional_int("doc_stride", doc_stride),
-            "max_question_length": as_optional_int("max_query_length", max_query_length),
-        }
+        store = deformer_store(document_store)
         if not as_bool("use_gpu", use_gpu):
             devices = ["cpu"]
         self.devices = [torch.device(device) for device in devices or [default_device()]]
-        cut = as_optional_int("lower_layers", lower_layers, least=0)
-        if cut is None and store is not None and str(self.model_name_or_path) == store.deformer_model:
-            # of another model the store's cut says nothing
-            cut = store.lower_layers
-        encoder = load_encoder(
+        self.model_name_or_path = model_name_or_path or (store.deformer_model if store is not None else None)
+        encoder = reader_encoder(
             self.model_name_or_path,
-            lower_layers=cut,
-            device=self.devices[0],
-            revision=model_version,
-            token=use_auth_token,
-            # passages whose states are missing run as the store's did, whatever runs the upper layers
-            backend=store.representation_backend if store is not None else "torch",
-            dtype=store.representation_dtype if store is not None else "float32",
-            **{name: value for name, value in values.items() if value is not None},
+            store,
+            self.devices[0],
+            {
+                "lower_layers": as_optional_int("lower_layers", lower_layers, least=0),
+                "revision": as_optional_text("model_version", model_version),
+                "token": as_token("use_auth_token", use_auth_token),
+                "max_seq_len": as_optional_int("max_seq_len", max_seq_len),
+                "doc_stride": as_optional_int("doc_stride", doc_stride),
+                "max_question_length": as_optional_int("max_query_length", max_query_length),
+            },
         )
-        # of each thread its own, from `predict` to the end of `run`
-        self._last = local()
         self._reader = PassageReader(
             encoder,
-            _representations(store, encoder.fingerprint) if store is not None else None,
+            stored_representations(store, encoder),
             runtime=encoder.runtime(backend, dtype),
             batch_size=as_int("batch_size", batch_size),
             top_k_per_passage=self.top_k_per_candidate,
@@ -193,7 +171,6 @@ class DeFormerReader(EvaluatesReader, BaseReader):
         documents = readable(documents)
         reading = self._reader.read(query, [document.content for document in documents])
         answers, gap = self._answers.build(documents, reading.spans, top_k)
-        self._last.reading = reading
         return {"query": query, "no_ans_gap": gap, "answers": answers}
 
     def predict_batch(
@@ -238,7 +215,6 @@ class DeFormerReader(EvaluatesReader, BaseReader):
             )
             answers.append(group_answers)
             gaps.append(gap)
-        self._last.reading = reading
         return {"queries": queries, "answers": request.shape(answers), "no_ans_gaps": gaps}
 
     def update_parameters(
@@ -264,7 +240,7 @@ class DeFormerReader(EvaluatesReader, BaseReader):
             if value is not None and as_int(name, value) != getattr(config, name):
                 msg = (
                     f"{name}={value} cannot be set on a reader of {getattr(config, name)}: other windows are other "
-                    "states. Make another reader, and a store whose model records it."
+                    f"states. Make another reader, and a store with representation_{name}={value}."
                 )
                 raise ValueError(msg)
         if context_window_size is not None:
@@ -285,69 +261,3 @@ class DeFormerReader(EvaluatesReader, BaseReader):
         :return: as `predict`.
         """
         return self.predict(question, [Document(content=text) for text in texts], top_k)
-
-    def run(
-        self,
-        query: str,
-        documents: List[Document],
-        top_k: Optional[int] = None,
-        labels: Optional[MultiLabel] = None,
-        add_isolated_node_eval: bool = False,
-    ) -> Tuple[Dict[str, Any], str]:
-        """
-        As a pipeline calls it: `predict`, with the documents' meta in the answers.
-
-        With `debug=True` the pipeline's result says under `_debug` how many passages were found and computed, and the
-        milliseconds of each part.
-
-        :param query: the question.
-        :param documents: where to look for answers.
-        :param top_k: answers at most; None: the reader's own.
-        :param labels: for evaluation.
-        :param add_isolated_node_eval: whether to read the labels' documents as well.
-        """
-        results, stream = super().run(query, documents, top_k, labels, add_isolated_node_eval)
-        return self._with_debug(results), stream
-
-    def run_batch(
-        self,
-        queries: List[str],
-        documents: DocumentLists,
-        top_k: Optional[int] = None,
-        batch_size: Optional[int] = None,
-        labels: Optional[List[MultiLabel]] = None,
-        add_isolated_node_eval: bool = False,
-    ) -> Tuple[Dict[str, Any], str]:
-        """
-        As a pipeline calls it: `predict_batch`, with the documents' meta in the answers.
-
-        :param queries: the questions.
-        :param documents: one list for all, or one list for each.
-        :param top_k: answers at most in each list; None: the reader's own.
-        :param batch_size: windows that run through the upper layers at once, at most; None: the reader's own.
-        :param labels: for evaluation.
-        :param add_isolated_node_eval: whether to read the labels' documents as well.
-        """
-        if len(queries) == 1 and documents and isinstance(documents[0], Document):
-            # the same answer lists, in the form in which BaseReader.run_batch does not fall over one query
-            documents = [[document] for document in documents]
-        results, stream = super().run_batch(queries, documents, top_k, batch_size, labels, add_isolated_node_eval)
-        return self._with_debug(results), stream
-
-    def _with_debug(self, results: Dict[str, Any]) -> Dict[str, Any]:
-        reading = self._last.__dict__.pop("reading", None)
-        if reading is not None and getattr(self, "debug", None):
-            results["_debug"] = reading.summary()
-        return results
-
-
-def _representations(store: DeFormerDocumentStoreMixin, fingerprint: str) -> Optional[Representations]:
-    """The store's states where they are of this reader's model; otherwise a warning, and none."""
-    if store.representations.manifest.fingerprint == fingerprint:
-        return store.representations
-    logger.warning(
-        "The document store's states are of another model, cut or window (%s) than this reader's: every passage is "
-        "computed at every query. Give both the same model and leave max_seq_len, doc_stride and max_query_length out.",
-        store.deformer_model,
-    )
-    return None

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-
-import numpy as np
 
 from haystack_deformer.representations.codec import RepresentationCodec
 from haystack_deformer.representations.errors import (
@@ -22,13 +19,13 @@ from haystack_deformer.representations.folder import RECORDS_NAME, Representatio
 from haystack_deformer.representations.lmdb_store import LmdbRepresentationStore
 from haystack_deformer.representations.manifest import RepresentationManifest
 from haystack_deformer.representations.memory import MemoryRepresentationStore
-from haystack_deformer.representations.record import decode_records, has_tokens, pack, read_record
+from haystack_deformer.representations.record import decode_records, pack, read_record
 from haystack_deformer.representations.representation import PassageRepresentation
+from haystack_deformer.representations.shared_codec import SharedCodec, TrainingSample
 from haystack_deformer.representations.store import RepresentationStore, StoreStatistics
 
 logger = logging.getLogger(__name__)
 
-TrainingSample = Callable[[int], np.ndarray]
 _PRUNE_BATCH = 1_000
 
 
@@ -47,26 +44,22 @@ class Representations:
     ```
 
     :param manifest: what makes the states.
-    :param codec: the codec of that name.
+    :param codec: how they are coded.
     :param store: where the records are.
     :param space: the folder that the store and the codec are in; None in memory.
-    :param training_sample: see :meth:`open`.
     """
 
     def __init__(
         self,
         manifest: RepresentationManifest,
-        codec: RepresentationCodec,
+        codec: SharedCodec,
         store: RepresentationStore,
         space: Space | None = None,
-        training_sample: TrainingSample | None = None,
     ) -> None:
         self.manifest = manifest
         self.store = store
-        self.training_sample = training_sample
         self._codec = codec
         self._space = space
-        self._codec_lock = threading.Lock()
 
     @classmethod
     def open(
@@ -90,34 +83,31 @@ class Representations:
         :raises RepresentationStoreError: the path is a file or cannot be read; it holds no states of this model and
             cannot be written to, or `read_only` forbids it.
         """
-        codec = RepresentationCodec(manifest.codec, manifest.dimension)
+        # a codec that there is not is refused before a folder is made for it
+        codec = SharedCodec(manifest, training_sample=training_sample)
         if path is None:
-            return cls(manifest, codec, MemoryRepresentationStore(), training_sample=training_sample)
+            return cls(manifest, codec, MemoryRepresentationStore())
         folder = RepresentationFolder(path)
         space = folder.find(manifest)
         if space is None:
-            _warn_of_others(folder, manifest)
+            folder.warn_of_others(manifest)
             if read_only:
-                msg = f"{folder.path} holds no states of {_name(manifest)}: write documents first (not read_only)"
+                msg = f"{folder.path} holds no states of {manifest.label}: write documents first (not read_only)"
                 raise RepresentationStoreError(msg)
             space = folder.create(manifest)
+        codec = SharedCodec(manifest, space, training_sample)
         store = LmdbRepresentationStore(space.path / RECORDS_NAME, read_only=read_only)
-        opened = cls(manifest, codec, store, space, training_sample)
         try:
-            opened._check_codec()
+            codec.check(store)
         except BaseException:
             store.close()
             raise
-        return opened
+        return cls(manifest, codec, store, space)
 
     @property
     def codec(self) -> RepresentationCodec:
         """The codec; trained as soon as this process or another has trained it."""
-        if not self._codec.is_trained and self._space is not None:
-            loaded = self._space.load_codec()
-            if loaded is not None:
-                self._codec = loaded
-        return self._codec
+        return self._codec.current
 
     @property
     def path(self) -> Path | None:
@@ -186,7 +176,7 @@ class Representations:
                 raise ValueError(msg)
         states = [representation.states for representation in representations.values() if representation.n_tokens]
         if states:
-            self._train(states)
+            self._codec.train(states)
         codec = self.codec
         self.store.put({key: pack(representation, codec) for key, representation in representations.items()})
 
@@ -275,26 +265,6 @@ class Representations:
     ) -> None:
         self.close()
 
-    def _train(self, states: Sequence[np.ndarray]) -> None:
-        with self._codec_lock:
-            if self.codec.is_trained:
-                return
-            codec = RepresentationCodec(self.manifest.codec, self.manifest.dimension)
-            missing = codec.min_training_vectors - sum(map(len, states))
-            if missing > 0 and self.training_sample is not None:
-                states = [*states, self.training_sample(missing)]
-            codec.train(np.concatenate(states))
-            # on disk before the first record that needs it; if another process was first, its codec is the one
-            self._codec = codec if self._space is None else self._space.publish_codec(codec)
-
-    def _check_codec(self) -> None:
-        # the codec is written before any record that needs it: records without it mean that it was lost
-        if self.codec.is_trained or self._space is None:
-            return
-        needed = any(has_tokens(record) for key in self.keys() for record in self.store.get([key]) if record)
-        if needed and not self.codec.is_trained:
-            raise self._space.missing_codec_error()
-
     def _drop(self, unusable: Mapping[bytes, CorruptRecordError]) -> None:
         keys = list(unusable)
         logger.warning(
@@ -310,22 +280,3 @@ class Representations:
             return
         except RepresentationStoreError as problem:
             logger.warning("They could not be removed: %s", problem)
-
-
-def _name(manifest: RepresentationManifest) -> str:
-    return f"{manifest.model or 'this model'} ({manifest.codec}, {manifest.fingerprint[:12]})"
-
-
-def _warn_of_others(folder: RepresentationFolder, manifest: RepresentationManifest) -> None:
-    lines = []
-    for other in folder.others(manifest):
-        fields = other["differs"].items()
-        differs = "; ".join(f"{field}: {theirs!r} there, {ours!r} here" for field, (theirs, ours) in fields)
-        lines.append(f"{other['folder']} ({other['problem'] or differs})")
-    if lines:
-        logger.warning(
-            "%s holds no states of %s, but others, which are kept and not used: %s",
-            folder.path,
-            _name(manifest),
-            ", ".join(lines),
-        )

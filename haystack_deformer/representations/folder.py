@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import shutil
 import uuid
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from haystack_deformer.representations.files import (
     write_first,
 )
 from haystack_deformer.representations.manifest import MANIFEST_NAME, RepresentationManifest
+
+logger = logging.getLogger(__name__)
 
 CODEC_NAME = "codec.faiss"
 RECORDS_NAME = "records"
@@ -167,6 +170,25 @@ class RepresentationFolder:
                     }
                 )
         return found
+
+    def warn_of_others(self, manifest: RepresentationManifest) -> None:
+        """
+        Say in the log that there are states here, but none of a model and codec, and how they differ.
+
+        :param manifest: of the model and codec.
+        """
+        lines = []
+        for other in self.others(manifest):
+            fields = other["differs"].items()
+            differs = "; ".join(f"{field}: {theirs!r} there, {ours!r} here" for field, (theirs, ours) in fields)
+            lines.append(f"{other['folder']} ({other['problem'] or differs})")
+        if lines:
+            logger.warning(
+                "%s holds no states of %s, but others, which are kept and not used: %s",
+                self.path,
+                manifest.label,
+                ", ".join(lines),
+            )
 
 
 def _describe(folder: Path) -> Space:

@@ -43,6 +43,11 @@ class RepresentationManifest:
         return self.fingerprint, self.codec, self.dimension, self.format_version
 
     @property
+    def label(self) -> str:
+        """Model and codec, for messages."""
+        return f"{self.model or 'this model'} ({self.codec}, {self.fingerprint[:12]})"
+
+    @property
     def folder_name(self) -> str:
         """Name of the space's folder: a digest of the identity, and the codec for people."""
         digest = hashlib.blake2b(json.dumps(self.identity).encode(), digest_size=6).hexdigest()

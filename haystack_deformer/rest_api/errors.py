@@ -10,7 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from haystack_deformer.rest_api.observing import SCOPE_KEY, RequestRecord
+from haystack_deformer.rest_api.observing import SCOPE_KEY
+from haystack_deformer.rest_api.record import RequestRecord
 
 
 def add_error_handlers(app: FastAPI) -> None:

@@ -17,7 +17,8 @@ from starlette.requests import Request
 
 from haystack_deformer.inference import collect_readings
 from haystack_deformer.rest_api.embedding import embed_missing, embed_new, keep_vectors
-from haystack_deformer.rest_api.observing import Metrics, current_record
+from haystack_deformer.rest_api.metrics import Metrics
+from haystack_deformer.rest_api.observing import current_record
 from haystack_deformer.rest_api.pipelines import Pipelines, ServedPipeline
 from haystack_deformer.rest_api.settings import ServerSettings
 from haystack_deformer.rest_api.store_lock import StoreLock

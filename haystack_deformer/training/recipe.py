@@ -14,7 +14,7 @@ import torch
 from haystack_deformer.passages import load_encoder
 from haystack_deformer.training.card import CardRow, write_card
 from haystack_deformer.training.config import TrainingConfig
-from haystack_deformer.training.evaluation import Evaluation, compare, evaluate
+from haystack_deformer.training.evaluation import compare, evaluate, evaluate_codecs
 from haystack_deformer.training.run import train
 from haystack_deformer.training.squad import SquadExample, load_squad, split_held_out
 
@@ -79,11 +79,15 @@ def distil(
         progress_bar=progress_bar,
     )
 
-    baseline = _measure(teacher, asked, "Flat", progress_bar=progress_bar)
-    rows = [CardRow("teacher, full attention", "", baseline, None)]
-    for codec in _CODECS:
-        result = _measure(output, asked, codec, progress_bar=progress_bar)
-        rows.append(CardRow(f"k = {config.lower_layers}", codec, result, compare(result, baseline)))
+    baseline = evaluate(load_encoder(teacher), asked, codec="Flat", progress_bar=progress_bar)
+    results = evaluate_codecs(load_encoder(output), asked, _CODECS, progress_bar=progress_bar)
+    rows = [
+        CardRow("teacher, full attention", "", baseline, None),
+        *(
+            CardRow(f"k = {config.lower_layers}", codec, result, compare(result, baseline))
+            for codec, result in results.items()
+        ),
+    ]
     return write_card(output, config, settings, rows, on=", ".join(Path(path).name for path in eval_data))
 
 
@@ -105,9 +109,3 @@ def _evaluation_examples(config: TrainingConfig, eval_data: Sequence[str | os.Pa
         )
         raise ValueError(msg)
     return examples
-
-
-def _measure(
-    folder: str | os.PathLike[str], examples: list[SquadExample], codec: str, *, progress_bar: bool
-) -> Evaluation:
-    return evaluate(load_encoder(folder), examples, codec=codec, progress_bar=progress_bar)

@@ -151,5 +151,5 @@ def test_yaml_round_trip(make_faiss: Any, tmp_path: Path, tiny_deformer: Path, m
     monkeypatch.setenv("STORE_PARAMS_EMBEDDING_DIM", "384")
     loaded = Pipeline.load_from_yaml(tmp_path / "pipeline.yaml").get_node("Store")
     assert isinstance(loaded, DeFormerFAISSDocumentStore)
-    assert (loaded.embedding_dim, loaded._settings.batch_size) == (384, 16)
+    assert (loaded.embedding_dim, loaded._states.settings.batch_size) == (384, 16)
     assert loaded.update_representations() == 0

@@ -32,8 +32,9 @@ class StoreOfAnotherKind(DeFormerInMemoryDocumentStore):
 
     def __init__(self, deformer_model: str | None = None) -> None:
         super().__init__(deformer_model=deformer_model, progress_bar=False, use_gpu=False)
-        self._access = DocumentAccess(self, super().update_document_meta)
-        self._keeper._access = self._access
+
+    def _document_access(self) -> DocumentAccess:
+        return DocumentAccess(self, super().update_document_meta)
 
     def get_documents_by_id(
         self,

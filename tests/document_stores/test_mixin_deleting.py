@@ -142,4 +142,4 @@ def test_deleting_from_nothing_loads_no_model(store: Any) -> None:
     store.delete_documents()
     store.delete_documents(ids=["1"])
     store.delete_index("other")
-    assert store._encoder is None
+    assert not store._states.loaded

@@ -7,46 +7,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from haystack import Pipeline
 from haystack.errors import HaystackError
-from haystack.schema import Answer, Document, Span
+from haystack.schema import Document, Span
 
 from haystack_deformer.document_stores import DeFormerInMemoryDocumentStore
-from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.nodes import DeFormerReader
-from haystack_deformer.passages import load_tokenizer
-
-TEXTS = [
-    "paris is the capital of france. " * 8,
-    "berlin is a city in germany, and the capital.",
-    "python \U0001f40d is a language; cafe\u0301 a place",
-    "\u05e9\u05dc\u05d5\u05dd \u05e2\u05d5\u05dc\u05dd 123",
-]
-
-
-@pytest.fixture
-def documents() -> list[Document]:
-    return [Document(content=text, meta={"name": f"d{i}"}) for i, text in enumerate(TEXTS)]
-
-
-@pytest.fixture
-def store(tiny_deformer: Path, documents: list[Document]) -> DeFormerInMemoryDocumentStore:
-    store = DeFormerInMemoryDocumentStore(deformer_model=str(tiny_deformer), progress_bar=False)
-    store.write_documents(documents)
-    return store
-
-
-@pytest.fixture
-def plain(tiny_deformer: Path) -> DeFormerReader:
-    """A reader without a store."""
-    return DeFormerReader(str(tiny_deformer), progress_bar=False)
-
-
-def stripped(answers: Any) -> Any:
-    """Answers as what a user compares: text, place and document, scores rounded."""
-    if isinstance(answers, Answer):
-        return answers.answer, answers.offsets_in_document, answers.document_ids, round(answers.score, 3)
-    return [stripped(entry) for entry in answers]
+from tests.nodes.comparing import stripped
 
 
 def test_predict_has_haystacks_shape(plain: DeFormerReader, documents: list[Document]) -> None:
@@ -94,23 +60,6 @@ def test_documents_the_store_never_saw(
     # the new document's states must not depend on the neighbours that were stored
     alone = reader.predict("which river", [strange], top_k=20)
     assert stripped(alone["answers"]) == [entry for entry in stripped(mixed["answers"]) if entry[2] == [strange.id]]
-
-
-def test_weights_are_loaded_once(store: DeFormerInMemoryDocumentStore, tiny_deformer: Path) -> None:
-    store.write_documents([Document(content="the river")])
-    reader = DeFormerReader(str(tiny_deformer), document_store=store)
-    assert reader._reader.encoder is store.encoder
-    assert reader._reader.representations is store.representations
-    assert DeFormerReader(document_store=store)._reader.encoder is store.encoder
-
-
-def test_another_cut_than_the_stores_is_said_and_answered(
-    store: DeFormerInMemoryDocumentStore, tiny_deformer: Path, documents: list[Document], caplog: Any
-) -> None:
-    reader = DeFormerReader(str(tiny_deformer), document_store=store, lower_layers=1, progress_bar=False)
-    assert "another model, cut or window" in caplog.text
-    plain = DeFormerReader(str(tiny_deformer), lower_layers=1, progress_bar=False)
-    assert stripped(reader.predict("who", documents)["answers"]) == stripped(plain.predict("who", documents)["answers"])
 
 
 def test_changed_content_under_one_id_is_read_anew(store: DeFormerInMemoryDocumentStore, tiny_deformer: Path) -> None:
@@ -258,42 +207,10 @@ def test_predict_batch_reads_each_passage_once(
     assert asked == [len(documents)]
 
 
-def test_run_copies_meta_but_not_our_bookkeeping(store: DeFormerInMemoryDocumentStore, tiny_deformer: Path) -> None:
-    reader = DeFormerReader(str(tiny_deformer), document_store=store, progress_bar=False)
-    stored = store.get_all_documents()
-    results, stream = reader.run("who", stored)
-    assert stream == "output_1"
-    names = {document.id: document.meta["name"] for document in stored}
-    for answer in results["answers"]:
-        assert answer.meta == {"name": names[answer.document_ids[0]]}
-    assert "_debug" not in results
-
-
 def test_page_numbers_are_counted(plain: DeFormerReader) -> None:
     document = Document(content="the city\fparis is a city", meta={"page_number": 3})
     for answer in plain.predict("who", [document])["answers"]:
         assert answer.meta["answer_page_number"] == 3 + (answer.offsets_in_document[0].start > 8)
-
-
-def test_debug_in_a_pipeline(store: DeFormerInMemoryDocumentStore, tiny_deformer: Path) -> None:
-    pipeline = Pipeline()
-    pipeline.add_node(DeFormerReader(str(tiny_deformer), document_store=store), "Reader", ["Query"])
-    documents = [*store.get_all_documents(), Document(content="a river")]
-    result = pipeline.run(query="who", documents=documents, params={"Reader": {"top_k": 1, "debug": True}})
-    assert len(result["answers"]) == 1
-    debug = result["_debug"]["Reader"]["runtime"]
-    assert (debug["found"], debug["computed"]) == (4, 1)
-    assert set(debug["milliseconds"]) == {"question", "read", "compute", "upper", "spans"}
-    assert debug["milliseconds"]["upper"] > 0
-
-
-def test_debug_tells_nothing_of_an_earlier_question(store: DeFormerInMemoryDocumentStore, tiny_deformer: Path) -> None:
-    reader = DeFormerReader(str(tiny_deformer), document_store=store, progress_bar=False)
-    reader.debug = True
-    results, _ = reader.run("what is the capital", store.get_all_documents())
-    assert results["_debug"]["found"] == len(TEXTS)
-    results, _ = reader.run("what is the capital", [])
-    assert "_debug" not in results
 
 
 def test_parameters_from_the_environment_are_strings(tiny_deformer: Path, documents: list[Document]) -> None:
@@ -313,11 +230,6 @@ def test_parameters_from_the_environment_are_strings(tiny_deformer: Path, docume
         DeFormerReader(str(tiny_deformer), top_k="0")  # type: ignore[arg-type]
 
 
-def test_needs_a_model() -> None:
-    with pytest.raises(ValueError, match="model_name_or_path"):
-        DeFormerReader()
-
-
 def test_threads_share_a_reader(
     store: DeFormerInMemoryDocumentStore, tiny_deformer: Path, documents: list[Document]
 ) -> None:
@@ -327,23 +239,6 @@ def test_threads_share_a_reader(
     with ThreadPoolExecutor(8) as pool:
         got = list(pool.map(lambda query: stripped(reader.predict(query, documents)["answers"]), queries))
     assert got == expected
-
-
-def test_a_store_of_another_model_does_not_change_the_cut(
-    store: DeFormerInMemoryDocumentStore, make_tiny_bert: Any, tmp_path: Path, documents: list[Document]
-) -> None:
-    DeFormerForQuestionAnswering.from_pretrained(make_tiny_bert(seed=1, layers=2), 1).save_pretrained(
-        tmp_path, load_tokenizer(str(store.deformer_model))
-    )
-    reader = DeFormerReader(str(tmp_path), document_store=store, progress_bar=False)
-    assert reader._reader.encoder.model.lower_layers == 1
-    plain = DeFormerReader(str(tmp_path), progress_bar=False)
-    assert stripped(reader.predict("who", documents)["answers"]) == stripped(plain.predict("who", documents)["answers"])
-
-
-def test_a_cut_that_was_not_trained_is_said(tiny_bert: Path, caplog: Any) -> None:
-    DeFormerReader(str(tiny_bert), lower_layers=3)
-    assert "was not trained for the cut lower_layers=3" in caplog.text
 
 
 def test_answers_in_the_overlap_of_two_documents_come_once(tiny_deformer: Path) -> None:

@@ -62,3 +62,13 @@ def finish() -> Callable[[subprocess.Popen[str]], str]:
         return out
 
     return finish
+
+
+@pytest.fixture(params=["memory", "disk"])
+def path(request, tmp_path):
+    return tmp_path / "states" if request.param == "disk" else None
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "states"

@@ -19,8 +19,7 @@ CITIES = {"paris": "france", "berlin": "germany", "python": "reader"}
 
 
 @pytest.fixture(scope="module")
-def config(make_tiny_bert: Any, tmp_path_factory: pytest.TempPathFactory) -> TrainingConfig:
-    data = tmp_path_factory.mktemp("data") / "cities.json"
+def config(make_tiny_bert: Any, write_squad: Any, make_config: Any) -> TrainingConfig:
     paragraphs = [
         {
             "context": f"{capital} is the capital of {country} {'the ' * number}",
@@ -35,17 +34,12 @@ def config(make_tiny_bert: Any, tmp_path_factory: pytest.TempPathFactory) -> Tra
         for number in range(6)
         for capital, country in CITIES.items()
     ]
-    data.write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}))
-    return TrainingConfig(
-        model=str(make_tiny_bert(layers=3, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)),
-        train=(str(data),),
-        lower_layers=2,
+    return make_config(
+        make_tiny_bert(layers=3, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0),
+        write_squad(paragraphs, "cities.json"),
         learning_rate=3e-3,
         max_steps=20,
         batch_size=8,
-        max_seq_len=62,
-        doc_stride=20,
-        max_question_length=20,
         held_out=0.3,
     )
 

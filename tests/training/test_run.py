@@ -28,7 +28,7 @@ CITIES = {"paris": "france", "berlin": "germany", "python": "reader", "river": "
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def data(write_squad: Any) -> Path:
     """Which city is the capital of a country: the answer is the word before `is`."""
     context = " ".join(f"{capital} is the capital of {country}." for capital, country in CITIES.items())
     qas: list[dict[str, Any]] = [
@@ -54,26 +54,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         }
         for number, (capital, country) in enumerate(CITIES.items())
     ]
-    path = tmp_path_factory.mktemp("data") / "tiny.json"
-    path.write_text(json.dumps({"data": [{"paragraphs": [{"context": context, "qas": qas}, *short]}]}))
-    return path
+    return write_squad([{"context": context, "qas": qas}, *short])
 
 
 @pytest.fixture(scope="module")
-def config(tiny_bert: Path, data: Path) -> TrainingConfig:
+def config(tiny_bert: Path, data: Path, make_config: Any) -> TrainingConfig:
     """Nine questions in batches of two: five steps an epoch."""
-    return TrainingConfig(
-        model=str(tiny_bert),
-        train=(str(data),),
-        lower_layers=2,
-        learning_rate=1e-3,
-        num_train_epochs=2,
-        batch_size=2,
-        max_seq_len=62,
-        doc_stride=20,
-        max_question_length=20,
-        seed=3,
-    )
+    return make_config(tiny_bert, data, learning_rate=1e-3, num_train_epochs=2, batch_size=2, seed=3)
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ def teacher(tiny_bert: Path) -> DeFormerForQuestionAnswering:
 
 
 @pytest.fixture(scope="module")
-def features(tiny_bert: Path, teacher: DeFormerForQuestionAnswering, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def features(tiny_bert: Path, teacher: DeFormerForQuestionAnswering, write_squad: Any) -> Any:
     paragraphs = [
         {
             "context": "paris is the capital of france. " * repeats,
@@ -31,8 +30,7 @@ def features(tiny_bert: Path, teacher: DeFormerForQuestionAnswering, tmp_path_fa
         }
         for repeats in (1, 4, 2, 3)
     ]
-    path = tmp_path_factory.mktemp("data") / "data.json"
-    path.write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}))
+    path = write_squad(paragraphs)
     passages = PassageTokenizer(load_tokenizer(tiny_bert), teacher.deformer_config, teacher.backbone)
     return SquadFeatures(load_squad([str(path)], labelled=False)[0], passages, progress_bar=False).features
 

@@ -9,33 +9,16 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from transformers import PretrainedConfig, PreTrainedModel
 
 from haystack_deformer.modeling import BACKBONES, DeFormerConfig, DeFormerForQuestionAnswering, backbone_class
 from haystack_deformer.modeling.outputs import SpanLogits
-from tests.modeling.backbones.families import ALL, FAMILIES, LAYERS, VOCABULARY, Family
-
-TOLERANCE = 1e-4
+from tests.modeling.backbones.families import ALL, FAMILIES, LAYERS, Family
+from tests.modeling.tiny import assert_close, pad, random_ids
 
 
 def cut(model: PreTrainedModel, lower_layers: int) -> DeFormerForQuestionAnswering:
     return DeFormerForQuestionAnswering(model, DeFormerConfig(lower_layers)).eval()
-
-
-def random_ids(*lengths: int, seed: int = 0) -> list[Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    return [torch.randint(7, VOCABULARY, (1, length), generator=generator) for length in lengths]
-
-
-def pad(blocks: list[Tensor], length: int) -> tuple[Tensor, Tensor]:
-    """Blocks in one tensor with garbage behind their ends, and the mask of what is there."""
-    ids = torch.cat([F.pad(block, (0, length - block.shape[1]), value=8) for block in blocks])
-    return ids, torch.tensor([[column < block.shape[1] for column in range(length)] for block in blocks]).long()
-
-
-def assert_close(one: Tensor, other: Tensor, tolerance: float = TOLERANCE) -> None:
-    torch.testing.assert_close(one, other, atol=tolerance, rtol=0)
 
 
 def assert_same_logits(one: SpanLogits, other: SpanLogits, row: int = 0, columns: int | None = None) -> None:
@@ -156,16 +139,21 @@ class TestConformance:
         for row, (question, passage) in enumerate(zip(questions, passages, strict=True)):
             alone = model(question, passage)
             for way in (short, long):
-                assert_same_logits(way, alone, row, 1 + passage.shape[1])
+                columns = 1 + passage.shape[1]
+                assert_same_logits(way, alone, row, columns)
+                # padding is never an answer
+                assert (way.start_logits[row, columns:] < -1e30).all()
+                assert (way.end_logits[row, columns:] < -1e30).all()
 
     @torch.inference_mode()
     def test_one_question_serves_all_passages(self, model: DeFormerForQuestionAnswering) -> None:
         (question,) = random_ids(8, seed=5)
         passages = random_ids(10, 17, 17, seed=6)
         passage_ids, passage_mask = pad(passages, 17)
-        logits = model.read(
-            model.encode_question(question), model.encode_passages(passage_ids, passage_mask), passage_mask=passage_mask
-        )
+        states = model.encode_passages(passage_ids, passage_mask)
+        logits = model.read(model.encode_question(question), states, passage_mask=passage_mask)
+        masked = model.read(model.encode_question(question), states, torch.ones_like(question), passage_mask)
+        assert_close(masked.start_logits, logits.start_logits)
         for row, passage in enumerate(passages):
             assert_same_logits(logits, model(question, passage), row, 1 + passage.shape[1])
 

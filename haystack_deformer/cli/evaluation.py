@@ -1,0 +1,54 @@
+"""`evaluate`: how good a model is from stored states."""
+
+# torch takes seconds to import: the command imports what it needs, so that --help is at once
+# ruff: noqa: PLC0415
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from haystack_deformer.cli.app import Backend, Codec, Dtype, LowerLayers, Model, app, clear_errors
+
+
+@app.command()
+def evaluate(
+    model: Model,
+    data: Annotated[list[Path], typer.Option(help="SQuAD-format JSON, plain or gzip. Repeat for several.")],
+    lower_layers: LowerLayers = None,
+    codec: Codec = "SQfp16",
+    backend: Backend = "torch",
+    dtype: Dtype = "float32",
+    batch_size: int = 50,
+    held_out: Annotated[
+        float | None, typer.Option(help="Ask only about this share of the passages, as `train` holds out.")
+    ] = None,
+    predictions: Annotated[Path | None, typer.Option(help="Write the answers here, as JSON by id.")] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="Answers of another model, as --predictions writes them, to compare with.")
+    ] = None,
+) -> None:
+    """Exact match and F1 from stored states, by the official script's arithmetic."""
+    with clear_errors():
+        from haystack_deformer.passages import load_encoder
+        from haystack_deformer.training.evaluation import compare, score
+        from haystack_deformer.training.evaluation import evaluate as run
+        from haystack_deformer.training.squad import load_squad, split_held_out
+
+        encoder = load_encoder(model, lower_layers=lower_layers)
+        examples, report = load_squad(data, keep_misplaced=True)
+        typer.echo(f"{report}.", err=True)
+        if held_out is not None:
+            examples = split_held_out(examples, held_out)[1]
+        # read before the evaluation, which may take long
+        other = None if baseline is None else score(examples, json.loads(baseline.read_text(encoding="utf-8")))
+        runtime = encoder.runtime(backend, dtype)
+        result = run(encoder, examples, codec=codec, runtime=runtime, batch_size=batch_size)
+        if predictions is not None:
+            predictions.write_text(json.dumps(result.predictions, indent=2, ensure_ascii=False), encoding="utf-8")
+        summary: dict[str, Any] = {name: round(value, 2) for name, value in result.metrics.items()}
+        if other is not None:
+            summary["against_baseline"] = {name: str(value) for name, value in compare(result, other).items()}
+        settings = {"lower_layers": encoder.model.lower_layers, "codec": codec, "backend": backend, "dtype": dtype}
+        typer.echo(json.dumps({**settings, **summary}))
