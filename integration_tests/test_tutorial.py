@@ -17,6 +17,7 @@ import json
 print(json.dumps({
     "documents": len({document.content for document in documents}),
     "stored": stored["count"],
+    "retrieved": len({document.content for document in result["documents"]}),
     "runtime": runtime,
     "answers": [(a.answer, a.score) for a in result["answers"]],
     "medians": medians,
@@ -51,7 +52,9 @@ def test_no_outputs_are_kept(notebook: Any) -> None:
 
 def test_states_are_stored_and_found(facts: dict[str, Any]) -> None:
     assert facts["stored"] == facts["documents"] > 10
-    assert (facts["runtime"]["found"], facts["runtime"]["computed"]) == (10, 0)
+    # equal texts are read once
+    assert facts["runtime"]["found"] == facts["retrieved"] > 5
+    assert facts["runtime"]["computed"] == 0
 
 
 def test_the_reader_is_faster(facts: dict[str, Any]) -> None:
@@ -60,6 +63,7 @@ def test_the_reader_is_faster(facts: dict[str, Any]) -> None:
 
 def test_it_answers(facts: dict[str, Any]) -> None:
     assert len(facts["answers"]) == 3
+    assert any("once" in text for text, _ in facts["answers"])
     # random words of these chapters would be right in none
     assert facts["exact"] >= 0.15
     assert facts["f1"] >= 0.1
@@ -67,4 +71,4 @@ def test_it_answers(facts: dict[str, Any]) -> None:
 
 def test_what_was_saved_answers_the_same(facts: dict[str, Any]) -> None:
     assert facts["again"] == [[text, pytest.approx(score, abs=1e-5)] for text, score in facts["answers"]]
-    assert (facts["runtime_again"]["found"], facts["runtime_again"]["computed"]) == (10, 0)
+    assert (facts["runtime_again"]["found"], facts["runtime_again"]["computed"]) == (facts["retrieved"], 0)
