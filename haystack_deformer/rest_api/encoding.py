@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import Any
 
 import numpy as np
-from haystack.schema import Answer, Document, Label, Span
+from haystack.schema import Answer, Document, Label, Span, TableCell
 from pandas import DataFrame
 
 
@@ -28,6 +28,21 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
+def plain_label(label: Label) -> dict[str, Any]:
+    """
+    A label as `plain` writes it, with the fields that are None: of labels alone Haystack's server writes those as well.
+
+    :param label: of a document store.
+    """
+    answer = None if label.answer is None else _all_fields(label.answer)
+    document = {**_all_fields(label.document), "embedding": None}
+    return {**_all_fields(label), "answer": answer, "document": document}
+
+
+def _all_fields(value: Any) -> dict[str, Any]:
+    return {name: plain(item) for name, item in vars(value).items() if not name.startswith("_")}
+
+
 def _fields(value: Any) -> dict[str, Any]:
     fields = {name: item for name, item in vars(value).items() if not name.startswith("_")}
     return {name: plain(item) for name, item in fields.items() if item is not None}
@@ -37,7 +52,7 @@ _CONVERSIONS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     # JSON has no NaN
     (float, lambda value: value if math.isfinite(value) else None),
     (Document, lambda value: {name: item for name, item in _fields(value).items() if name != "embedding"}),
-    ((Answer, Label, Span), _fields),
+    ((Answer, Label, Span, TableCell), _fields),
     (Mapping, lambda value: {str(name): plain(item) for name, item in value.items()}),
     ((list, tuple, set, frozenset), lambda value: [plain(item) for item in value]),
     (np.ndarray, lambda value: plain(value.tolist())),

@@ -61,6 +61,13 @@ class SpanModel(RequestModel):
     end: int
 
 
+class TableCellModel(RequestModel):
+    """A cell of a table."""
+
+    row: int
+    col: int
+
+
 class DocumentModel(RequestModel):
     """A document as Haystack writes it."""
 
@@ -80,8 +87,8 @@ class AnswerModel(RequestModel):
     type: Literal["generative", "extractive", "other"] = "extractive"
     score: Optional[float] = None
     context: Optional[Union[StrictStr, List[List[Any]]]] = None
-    offsets_in_document: Optional[List[SpanModel]] = None
-    offsets_in_context: Optional[List[SpanModel]] = None
+    offsets_in_document: Optional[List[Union[SpanModel, TableCellModel]]] = None
+    offsets_in_context: Optional[List[Union[SpanModel, TableCellModel]]] = None
     document_id: Optional[str] = None
     document_ids: Optional[List[str]] = None
     meta: Optional[Dict[str, Any]] = None
@@ -122,11 +129,12 @@ class LabelModel(CreateLabelRequest):
 
 
 class QueryResponse(BaseModel):
-    """Answers, best first, and the documents that were read for them."""
+    """Answers, best first, and the documents that were read for them; `results` are of nodes that write text."""
 
     query: str
     answers: List[AnswerModel] = []
     documents: List[DocumentModel] = []
+    results: Optional[List[str]] = None
     debug: Optional[Dict[str, Any]] = Field(None, alias="_debug")
 
 

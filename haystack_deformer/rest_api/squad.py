@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from haystack.schema import Label
+from haystack.schema import Label, Span
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,8 @@ def squad_entry(label: Label, context_size: int | None) -> dict[str, Any] | None
         return None
     answer = label.answer.answer if label.answer is not None else ""
     offsets = label.answer.offsets_in_document if label.answer is not None else None
-    start = offsets[0].start if offsets else 0
+    # a cell of a table has a row and a column in place of characters
+    start = offsets[0].start if offsets and isinstance(offsets[0], Span) else 0
     impossible = not label.is_correct_answer or not answer
     if not impossible and text[start : start + len(answer)] != answer:
         logger.warning("The label %s is left out: its answer does not stand at %d of its document.", label.id, start)

@@ -69,6 +69,56 @@ def test_without_optional_fields(client: TestClient) -> None:
     assert len(client.get("/feedback").json()) == 2
 
 
+def test_fields_without_a_value_are_written(client: TestClient) -> None:
+    """As Haystack's server does for labels: its clients read `label["answer"]` without asking whether it is there."""
+    post(client, answer=None)
+    [label] = client.get("/feedback").json()
+    assert label["answer"] is None
+    assert label["filters"] is None
+    assert label["document"]["embedding"] is None
+
+
+def test_what_a_question_returned_can_be_judged(uploaded: TestClient) -> None:
+    """Haystack's UI sends answer and document back as it got them."""
+    body = uploaded.post("/query", json={"query": "what is the capital?"}).json()
+    documents = {document["id"]: document for document in body["documents"]}
+    assert body["answers"]
+    for answer in body["answers"]:
+        sent = feedback(answer=answer, document=documents[answer["document_ids"][0]])
+        del sent["id"]
+        assert uploaded.post("/feedback", json=sent).status_code == 200
+    assert len(uploaded.get("/export-feedback").json()["data"]) == len(body["answers"])
+
+
+def test_a_label_index_of_its_own(client: TestClient) -> None:
+    other = {"index": "other"}
+    assert post(client, id="1").status_code == 200
+    response = client.post("/feedback", json=feedback(id="2", is_correct_answer=False), params=other)
+    assert response.status_code == 200
+    assert [label["id"] for label in client.get("/feedback", params=other).json()] == ["2"]
+    assert [label["id"] for label in client.get("/feedback").json()] == ["1"]
+    assert client.post("/eval-feedback", params=other).json()["answer_accuracy"] == 0
+    assert client.post("/eval-feedback").json()["answer_accuracy"] == 1
+    assert client.get("/export-feedback", params=other).json() == {"data": []}
+    assert len(client.get("/export-feedback").json()["data"]) == 1
+    assert client.delete("/feedback", params=other).status_code == 200
+    assert client.get("/feedback", params=other).json() == []
+    assert len(client.get("/feedback").json()) == 1
+
+
+def test_an_answer_in_a_table(client: TestClient) -> None:
+    cells = [{"row": 1, "col": 0}]
+    table = [["city", "country"], ["paris", "france"]]
+    document = {"content": table, "content_type": "table", "id": "t"}
+    answer = {"answer": "paris", "context": table, "offsets_in_document": cells, "offsets_in_context": cells}
+    assert post(client, document=document, answer=answer).status_code == 200
+    [label] = client.get("/feedback").json()
+    assert label["answer"]["offsets_in_document"] == cells
+    assert label["document"]["content"] == table
+    # no text, so nothing in SQuAD's format
+    assert client.get("/export-feedback").json() == {"data": []}
+
+
 def test_an_answer_of_an_old_client(client: TestClient) -> None:
     answer = feedback()["answer"]
     del answer["document_ids"]

@@ -43,6 +43,20 @@ def test_no_documents(client: TestClient) -> None:
     assert body == {"query": "who?", "answers": [], "documents": []}
 
 
+def test_streaming_is_refused(client: TestClient) -> None:
+    response = client.post("/query-streaming", json={"query": "who?"})
+    assert response.status_code == 501
+    assert "/query" in response.json()["errors"][0]
+    assert client.post("/query-streaming", json={}).status_code == 422
+
+
+def test_what_a_node_wrote(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = client.app.state.service  # type: ignore[attr-defined]
+    written = {"answers": [], "documents": [], "results": ["paris"]}
+    monkeypatch.setattr(service, "ask", lambda *_, **__: written)
+    assert client.post("/query", json={"query": "who?"}).json() == {"query": "who?", **written}
+
+
 def test_debug(uploaded: TestClient) -> None:
     body = uploaded.post("/query", json={"query": "who?", "debug": True}).json()
     assert body["_debug"]["Reader"]["runtime"]["found"] == 2
@@ -139,7 +153,7 @@ def test_unknown_routes_and_methods(client: TestClient) -> None:
 def test_openapi(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     assert {(path, method) for path, methods in paths.items() for method in methods} == {
-        *(("/query", "post"), ("/initialized", "get"), ("/hs_version", "get")),
+        *(("/query", "post"), ("/query-streaming", "post"), ("/initialized", "get"), ("/hs_version", "get")),
         *(("/feedback", "get"), ("/feedback", "post"), ("/feedback", "delete")),
         *(("/eval-feedback", "post"), ("/export-feedback", "get"), ("/file-upload", "post")),
         *(("/documents/get_by_filters", "post"), ("/documents/delete_by_filters", "post")),

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query
 from haystack.schema import Label
 from starlette.responses import JSONResponse
 
-from haystack_deformer.rest_api.encoding import plain
+from haystack_deformer.rest_api.encoding import plain_label
 from haystack_deformer.rest_api.schema import CreateLabelRequest, FeedbackMetrics, FilterRequest, LabelModel
 from haystack_deformer.rest_api.service import Service, get_service
 from haystack_deformer.rest_api.squad import squad_entry
@@ -17,38 +17,40 @@ TheService = Annotated[Service, Depends(get_service)]
 
 
 @router.post("/feedback")
-def post_feedback(feedback: CreateLabelRequest, service: TheService) -> None:
-    """Say of an answer whether it was right, and whether the document was."""
+def post_feedback(feedback: CreateLabelRequest, service: TheService, index: str | None = None) -> None:
+    """Say of an answer whether it was right, and whether the document was. `index` is that of the labels."""
     with service.work():
         try:
             label = feedback.to_label()
         except (ValueError, TypeError) as error:
             raise HTTPException(400, f"This is no label: {error}") from error
-        service.document_store.write_labels([label])
+        service.document_store.write_labels([label], index=index)
 
 
 @router.get("/feedback", response_model=list[LabelModel])
-def get_feedback(service: TheService) -> JSONResponse:
+def get_feedback(service: TheService, index: str | None = None) -> JSONResponse:
     """All that was said."""
     with service.work():
-        return JSONResponse(plain(service.document_store.get_all_labels()))
+        return JSONResponse([plain_label(label) for label in service.document_store.get_all_labels(index=index)])
 
 
 @router.delete("/feedback")
-def delete_feedback(service: TheService) -> None:
+def delete_feedback(service: TheService, index: str | None = None) -> None:
     """Delete what users said; labels of another origin stay."""
     with service.work():
         # no ids would mean all labels
-        if ids := [label.id for label in _by_users(service)]:
-            service.document_store.delete_labels(ids=ids)
+        if ids := [label.id for label in _by_users(service, index)]:
+            service.document_store.delete_labels(ids=ids, index=index)
 
 
 @router.post("/eval-feedback", response_model=FeedbackMetrics)
-def get_feedback_metrics(service: TheService, filters: FilterRequest | None = None) -> dict[str, Any]:
+def get_feedback_metrics(
+    service: TheService, filters: FilterRequest | None = None, index: str | None = None
+) -> dict[str, Any]:
     """How often answers and documents were right: of all labels, or of those that fit: `{"query": ["..."]}`."""
     with service.work():
         wanted = (filters.filters if filters else None) or {}
-        labels = [label for label in _by_users(service) if _fits(label, wanted)]
+        labels = [label for label in _by_users(service, index) if _fits(label, wanted)]
     count = len(labels)
     return {
         "answer_accuracy": sum(bool(label.is_correct_answer) for label in labels) / count if count else None,
@@ -63,6 +65,7 @@ def export_feedback(
     context_size: Annotated[int, Query(ge=1)] = 100_000,
     full_document_context: bool = True,
     only_positive_labels: bool = False,
+    index: str | None = None,
 ) -> JSONResponse:
     """
     What users said, as SQuAD-format data, which `haystack-deformer train` reads.
@@ -70,7 +73,7 @@ def export_feedback(
     `full_document_context=false` cuts documents to `context_size` characters around the answer.
     """
     with service.work():
-        labels = _by_users(service)
+        labels = _by_users(service, index)
     # right document and wrong answer: neither an example of an answer nor of a passage without one
     labels = [label for label in labels if label.is_correct_answer or not label.is_correct_document]
     if only_positive_labels:
@@ -80,9 +83,9 @@ def export_feedback(
     return JSONResponse({"data": [entry for entry in entries if entry is not None]})
 
 
-def _by_users(service: Service) -> list[Label]:
+def _by_users(service: Service, index: str | None) -> list[Label]:
     # not every store heeds filters on labels
-    return [label for label in service.document_store.get_all_labels() if label.origin == "user-feedback"]
+    return [label for label in service.document_store.get_all_labels(index=index) if label.origin == "user-feedback"]
 
 
 def _fits(label: Label, filters: dict[str, Any]) -> bool:

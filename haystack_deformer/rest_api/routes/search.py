@@ -47,9 +47,17 @@ def query(request: QueryRequest, service: Annotated[Service, Depends(get_service
         record.counts.update(documents=len(documents), answers=len(answers))
         record.document_ids = [name for answer in answers for name in answer.document_ids or ()]
         body = {"query": request.query, "answers": answers, "documents": documents}
+        if "results" in result:
+            body["results"] = result["results"]
         if debug and "_debug" in result:
             body["_debug"] = result["_debug"]
         return JSONResponse(plain(body))
+
+
+@router.post("/query-streaming")
+def query_streaming(request: QueryRequest) -> None:  # noqa: ARG001  # the body is checked as that of /query
+    """Of Haystack's server, for pipelines that write text word by word: this one answers 501."""
+    raise HTTPException(501, "This server does not stream: send the same request to /query.")
 
 
 def _check_text(text: str) -> None:
