@@ -10,7 +10,7 @@ Measure trained models on one set of questions, and write the table and the plot
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,10 +20,10 @@ import typer
 from matplotlib import pyplot as plt
 
 from haystack_deformer.modeling.costs import compute_ratio
-from haystack_deformer.passages import load_encoder
+from haystack_deformer.passages import PassageEncoder, load_encoder
 from haystack_deformer.representations import RepresentationCodec
-from haystack_deformer.training.evaluation import compare, evaluate
-from haystack_deformer.training.squad import load_squad
+from haystack_deformer.training.evaluation import compare, evaluate, evaluate_codecs
+from haystack_deformer.training.squad import SquadExample, load_squad
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
@@ -44,39 +44,42 @@ def measure(
     examples = load_squad([data], keep_misplaced=True)[0]
     baseline = evaluate(load_encoder(teacher), examples, codec="Flat")
     rows = {(row["how"], row["lower_layers"], row["codec"]): row for row in _rows()}
-
-    def keep(how: str, folder: Path, codec: str) -> None:
-        encoder = load_encoder(folder)
-        result = baseline if folder == teacher else evaluate(encoder, examples, codec=codec)
-        texts, questions = ({getattr(example, name) for example in examples} for name in ("context", "question"))
-        lengths = {
-            "question_length": round(np.mean([len(encoder.tokenizer.question(question)) for question in questions])),
-            "passage_length": round(
-                np.mean([sum(map(len, passage.window_ids)) for passage in encoder.tokenizer.passages(list(texts))])
-            ),
-        }
-        cut = encoder.model.lower_layers
-        code = RepresentationCodec(codec, encoder.model.backbone.hidden_size)
-        rows[how, cut, codec] = {
-            "how": how,
-            "lower_layers": cut,
-            "codec": codec,
-            "exact": round(result.exact, 2),
-            "f1": round(result.f1, 2),
-            "total": result.total,
-            "exact_to_teacher": str(compare(result, baseline)["exact"]),
-            "f1_to_teacher": str(compare(result, baseline)["f1"]),
-            "times_less_computed": round(compute_ratio(encoder.model.config, cut, passages=PASSAGES, **lengths), 2),
-            "bytes_per_passage": lengths["passage_length"] * code.code_size if cut else 0,
-            **lengths,
-        }
-        RESULTS.write_text(json.dumps(list(rows.values()), indent=1) + "\n", encoding="utf-8")
-
-    keep("teacher", teacher, "Flat")
+    measured = [("teacher", teacher, {"Flat": baseline})]
     for how, folder in (one.split("=", 1) for one in run):
-        for codec in codecs:
-            keep(how, Path(folder), codec)
+        measured.append((how, Path(folder), evaluate_codecs(load_encoder(folder), examples, codecs)))
         _keep_settings(how, Path(folder))
+    for how, folder, results in measured:
+        encoder = load_encoder(folder)
+        cut = encoder.model.lower_layers
+        lengths = _lengths(encoder, examples)
+        for codec, result in results.items():
+            difference = compare(result, baseline)
+            code_size = RepresentationCodec(codec, encoder.model.backbone.hidden_size).code_size
+            saved = compute_ratio(encoder.model.config, cut, passages=PASSAGES, **lengths)
+            rows[how, cut, codec] = {
+                "how": how,
+                "lower_layers": cut,
+                "codec": codec,
+                "exact": round(result.exact, 2),
+                "f1": round(result.f1, 2),
+                "total": result.total,
+                "exact_to_teacher": str(difference["exact"]),
+                "f1_to_teacher": str(difference["f1"]),
+                "times_less_computed": round(saved, 2),
+                "bytes_per_passage": lengths["passage_length"] * code_size if cut else 0,
+                **lengths,
+            }
+    RESULTS.write_text(json.dumps(list(rows.values()), indent=1) + "\n", encoding="utf-8")
+
+
+def _lengths(encoder: PassageEncoder, examples: Sequence[SquadExample]) -> dict[str, int]:
+    """Mean tokens of a question and of a passage."""
+    questions = [len(encoder.tokenizer.question(example.question)) for example in examples]
+    passages = encoder.tokenizer.passages(sorted({example.context for example in examples}))
+    return {
+        "question_length": round(np.mean(questions)),
+        "passage_length": round(np.mean([sum(map(len, passage.window_ids)) for passage in passages])),
+    }
 
 
 @app.command()
