@@ -30,6 +30,9 @@ SETTINGS: dict[str, Any] = {
         float, typer.Option(help="Beta, of the difference from the teacher's states above the cut.")
     ],
     "temperature": Annotated[float, typer.Option(help="Divides the logits that are compared.")],
+    "cut_warmup_ratio": Annotated[
+        float, typer.Option(help="Share of the steps in which the cut climbs from 1 to --lower-layers.", min=0)
+    ],
     "freeze_lower": Annotated[
         bool, typer.Option(help="Train the layers above the cut alone: an index made before stays valid.")
     ],

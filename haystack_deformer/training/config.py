@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,9 @@ class TrainingConfig:
     :param bf16: matrix products in bfloat16 (autocast); 2.7 times the rate of fp32 on a CPU with AVX512-BF16.
     :param questions_per_window: questions on one window that are put in the same batch, at most: the layers up to the
         cut run over the window once for all of them. Of no use, and left alone, at the cut 0.
+    :param cut_warmup_ratio: share of the steps in which the cut climbs from 1 to `lower_layers`, a layer at a time: a
+        student that starts from a model with full attention loses less of it at once. 0: the cut is there from the
+        first step, as in the paper.
     :param freeze_lower: whether to train the layers above the cut alone: an index made before stays valid.
     :param teacher: folder of a model with the cut 0 to learn from; None: plain fine-tuning, and what follows is not
         used.
@@ -68,6 +72,7 @@ class TrainingConfig:
     attention_dropout: float | None = None
     bf16: bool = False
     questions_per_window: int = 4
+    cut_warmup_ratio: float = 0.0
     freeze_lower: bool = False
     teacher: str | None = None
     unlabelled: tuple[str, ...] = ()
@@ -86,6 +91,12 @@ class TrainingConfig:
             raise ValueError(msg)
         if self.freeze_lower and not self.lower_layers:
             msg = "freeze_lower=True with lower_layers=0 would freeze the embeddings alone: give a cut of 1 or more."
+            raise ValueError(msg)
+        if not 0 <= self.cut_warmup_ratio < 1:
+            msg = f"cut_warmup_ratio is a share of the steps from 0 up to 1, got {self.cut_warmup_ratio}."
+            raise ValueError(msg)
+        if self.freeze_lower and self.cut_warmup_ratio:
+            msg = "freeze_lower keeps the layers below one cut, and cut_warmup_ratio moves it: give one of them."
             raise ValueError(msg)
         if self.unlabelled and self.teacher is None:
             msg = "Questions without labels can only be learnt from a teacher: give `teacher` beside `unlabelled`."
@@ -121,7 +132,7 @@ class TrainingConfig:
         :param folder: of a trained model, beside whose weights its settings are written last.
         """
         path = Path(folder) / _FILE
-        return path.is_file() and json.loads(path.read_text(encoding="utf-8")) == json.loads(json.dumps(asdict(self)))
+        return path.is_file() and _read(path) == json.loads(json.dumps(asdict(self)))
 
     def check_resumable(self, folder: str | os.PathLike[str]) -> None:
         """
@@ -133,7 +144,7 @@ class TrainingConfig:
         path = Path(folder) / _FILE
         if not path.is_file():
             return
-        begun = json.loads(path.read_text(encoding="utf-8"))
+        begun = _read(path)
         now = json.loads(json.dumps(asdict(self)))
         differing = [
             f"{name}: {begun.get(name)!r} then, {now[name]!r} now" for name in now if begun.get(name) != now[name]
@@ -144,3 +155,9 @@ class TrainingConfig:
                 "Give the same settings, another folder, or --no-resume to begin anew."
             )
             raise ValueError(msg)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The settings of a run; one from before a setting was there has its default."""
+    defaults = {field.name: field.default for field in fields(TrainingConfig) if field.default is not MISSING}
+    return {**json.loads(json.dumps(defaults)), **json.loads(path.read_text(encoding="utf-8"))}

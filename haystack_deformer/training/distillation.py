@@ -43,14 +43,15 @@ def lrs_loss(student: SpanLogits, teacher: Lesson) -> Tensor:
     over the student's upper layers and over all tokens but padding.
 
     :param student: with its hidden states.
-    :param teacher: of the same batch, with the states of at least as many layers; the last ones are compared.
+    :param teacher: of the same batch. As many of the last layers are compared as both have.
     """
     learnt = token_states(student)
     if not learnt or not teacher.token_states:
         msg = "The hidden states are missing: call the models with output_hidden_states=True."
         raise ValueError(msg)
-    taught = teacher.token_states[-len(learnt) :]
-    errors = [F.mse_loss(ours.float(), theirs.float()) for ours, theirs in zip(learnt, taught, strict=True)]
+    count = min(len(learnt), len(teacher.token_states))
+    pairs = zip(learnt[-count:], teacher.token_states[-count:], strict=True)
+    errors = [F.mse_loss(ours.float(), theirs.float()) for ours, theirs in pairs]
     return torch.stack(errors).mean()
 
 

@@ -66,6 +66,7 @@ def distil(
             teacher=None,
             unlabelled=(),
             freeze_lower=False,
+            cut_warmup_ratio=0.0,
             num_train_epochs=config.num_train_epochs if teacher_epochs is None else teacher_epochs,
         )
         _train_once(settings, teacher, save_steps=save_steps, progress_bar=progress_bar)

@@ -127,10 +127,9 @@ def _teacher(
     dataset: SquadFeatures,
     outputs: str | os.PathLike[str] | None,
 ) -> Teacher:
-    compares_states = config.lrs_weight > 0
-    layers = model.num_layers - config.lower_layers if compares_states else 0
+    layers = model.num_layers - config.lower_layers if config.lrs_weight > 0 else 0
     kept = None if outputs is None else KeptLessons(outputs, dataset.features, model, layers, bf16=config.bf16)
-    return Teacher(model, compares_states=compares_states, kept=kept)
+    return Teacher(model, layers, kept=kept)
 
 
 def _features(config: TrainingConfig, passages: PassageTokenizer, *, progress_bar: bool) -> SquadFeatures:

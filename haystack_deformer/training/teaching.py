@@ -41,13 +41,15 @@ class Lesson:
     token_states: tuple[Tensor, ...] = ()
 
     @classmethod
-    def of(cls, output: SpanLogits) -> Lesson:
+    def of(cls, output: SpanLogits, layers: int) -> Lesson:
         """
         Of a model's output.
 
         :param output: with its hidden states where they are to be compared.
+        :param layers: how many of the last are.
         """
-        return cls(output.start_logits, output.end_logits, token_states(output))
+        states = token_states(output)
+        return cls(output.start_logits, output.end_logits, states[len(states) - layers :])
 
 
 def token_states(output: SpanLogits) -> tuple[Tensor, ...]:
@@ -66,15 +68,13 @@ class Teacher:
     A frozen model that says what it makes of a batch.
 
     :param model: run without dropout and without gradients.
-    :param compares_states: whether its states are asked for beside its logits.
-    :param kept: where what it said is kept; None: it is asked anew each time.
+    :param layers: of how many of its last layers the states are said beside the logits.
+    :param kept: where what it said is kept, of as many layers; None: it is asked anew each time.
     """
 
-    def __init__(
-        self, model: DeFormerForQuestionAnswering, *, compares_states: bool = True, kept: KeptLessons | None = None
-    ) -> None:
+    def __init__(self, model: DeFormerForQuestionAnswering, layers: int, *, kept: KeptLessons | None = None) -> None:
         self.model = model.requires_grad_(requires_grad=False).eval()
-        self.compares_states = compares_states
+        self.layers = layers
         self.kept = kept
 
     def __call__(self, inputs: dict[str, Tensor], features: Sequence[int]) -> Lesson:
@@ -90,7 +90,7 @@ class Teacher:
                 return known
         asked = {name: value for name, value in inputs.items() if not name.endswith("_positions")}
         with torch.no_grad():
-            lesson = Lesson.of(self.model(**asked, output_hidden_states=self.compares_states))
+            lesson = Lesson.of(self.model(**asked, output_hidden_states=self.layers > 0), self.layers)
         if self.kept is not None:
             self.kept.write(features, lesson)
         return lesson
@@ -145,15 +145,14 @@ class KeptLessons:
         Keep a batch's.
 
         :param features: their numbers.
-        :param lesson: of the batch.
+        :param lesson: of the batch, with the states of as many layers as are kept.
         """
         for row, number in enumerate(features):
             columns = self._columns[number]
             logits = torch.stack([lesson.start_logits[row, :columns], lesson.end_logits[row, :columns]])
             self._logits.write(number, _to_bytes(logits))
         tokens = [self._tokens[number] for number in features]
-        compared = lesson.token_states[len(lesson.token_states) - len(self._layers) :]
-        for file, layer in zip(self._layers, compared, strict=True):
+        for file, layer in zip(self._layers, lesson.token_states, strict=True):
             for number, states in zip(features, layer.split(tokens), strict=True):
                 file.write(number, _to_bytes(states))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 
 import psutil
@@ -12,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Sampler
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from haystack_deformer.modeling import SpanLogits
+from haystack_deformer.modeling import DeFormerForQuestionAnswering, SpanLogits
 from haystack_deformer.training.config import TrainingConfig
 from haystack_deformer.training.distillation import kd_loss, lrs_loss
 from haystack_deformer.training.sampling import SharedWindowSampler
@@ -41,6 +42,8 @@ class DeFormerTrainer(Trainer):
         if teacher is not None:
             teacher.model.to(self.args.device)
         self.add_callback(_StopAtLostGradients())
+        if config.cut_warmup_ratio:
+            self.add_callback(_ClimbingCut(self.model, config))
         self._sums: defaultdict[str, float] = defaultdict(float)
         self._logged_step: int | None = None
         self._logged_at = 0.0
@@ -70,7 +73,7 @@ class DeFormerTrainer(Trainer):
             self._logged_step, self._logged_at = self.state.global_step, time.perf_counter()
         inputs = dict(inputs)
         features = inputs.pop("features").tolist()
-        compares_states = self.teacher is not None and self.teacher.compares_states
+        compares_states = self.teacher is not None and self.teacher.layers > 0
         output: SpanLogits = model(**inputs, output_hidden_states=compares_states)
         loss = torch.as_tensor(output.loss)
         if self.teacher is not None:
@@ -116,6 +119,37 @@ class _StopAtLostGradients(TrainerCallback):
         gradients = (parameter.grad for parameter in model.parameters() if parameter.grad is not None)
         if not all(torch.isfinite(gradient).all() for gradient in gradients):
             raise FloatingPointError(_lost("a gradient is not finite", state.global_step))
+
+
+class _ClimbingCut(TrainerCallback):
+    """Moves the student's cut up, a layer at a time, to where it is to stay."""
+
+    def __init__(self, student: DeFormerForQuestionAnswering, config: TrainingConfig) -> None:
+        self.student = student
+        self.config = config
+
+    def on_step_begin(
+        self,
+        args: TrainingArguments,  # noqa: ARG002
+        state: TrainerState,
+        control: TrainerControl,  # noqa: ARG002
+        **kwargs: Any,  # noqa: ARG002
+    ) -> None:
+        cut = climbing_cut(state.global_step / state.max_steps, self.config.cut_warmup_ratio, self.config.lower_layers)
+        self.student.deformer_config = replace(self.student.deformer_config, lower_layers=cut)
+
+
+def climbing_cut(progress: float, ratio: float, lower_layers: int) -> int:
+    """
+    The cut at some point of a run.
+
+    :param progress: share of the steps that are done.
+    :param ratio: share of the steps in which the cut climbs, as long at each layer.
+    :param lower_layers: where it ends; 1 where it begins.
+    """
+    if progress >= ratio:
+        return lower_layers
+    return min(lower_layers, 1 + int(progress / ratio * (lower_layers - 1)))
 
 
 def _lost(what: str, step: int) -> str:

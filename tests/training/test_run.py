@@ -22,7 +22,7 @@ from haystack_deformer.training.features import SquadFeatures, collate
 from haystack_deformer.training.run import _last_checkpoint, train
 from haystack_deformer.training.squad import load_squad
 from haystack_deformer.training.teaching import Teacher
-from haystack_deformer.training.trainer import DeFormerTrainer
+from haystack_deformer.training.trainer import DeFormerTrainer, climbing_cut
 
 CITIES = {"paris": "france", "berlin": "germany", "python": "reader", "river": "city"}
 
@@ -253,6 +253,30 @@ class TestBadInput:
         assert "whole-text" in caplog.text
 
 
+class TestClimbingCut:
+    @pytest.mark.parametrize(
+        ("progress", "cut"), [(0, 1), (0.19, 1), (0.2, 2), (0.39, 2), (0.4, 3), (0.59, 3), (0.6, 4), (1, 4)]
+    )
+    def test_each_cut_has_its_share(self, progress: float, cut: int) -> None:
+        assert climbing_cut(progress, 0.6, 4) == cut
+
+    def test_ends_where_it_is_to_stay(
+        self, config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        cuts = []
+        compute_loss = DeFormerTrainer.compute_loss
+
+        def watch(self: DeFormerTrainer, model: Any, *args: Any, **kwargs: Any) -> Any:
+            cuts.append(model.lower_layers)
+            return compute_loss(self, model, *args, **kwargs)
+
+        monkeypatch.setattr(DeFormerTrainer, "compute_loss", watch)
+        model = train(replace(config, lower_layers=3, cut_warmup_ratio=0.6), tmp_path, progress_bar=False)
+        assert cuts == [1, 1, 1, 2, 2, 2, 3, 3, 3, 3]
+        assert model.lower_layers == 3
+        assert DeFormerForQuestionAnswering.from_pretrained(tmp_path).lower_layers == 3
+
+
 class TestWithATeacher:
     @pytest.fixture(scope="class")
     def teacher(self, config: TrainingConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -304,8 +328,8 @@ class TestWithATeacher:
         calls = []
 
         class Counting(Teacher):
-            def __init__(self, model: Any, **kwargs: Any) -> None:
-                super().__init__(model, **kwargs)
+            def __init__(self, model: Any, layers: int, **kwargs: Any) -> None:
+                super().__init__(model, layers, **kwargs)
                 model.register_forward_pre_hook(lambda *_: calls.append(1))
 
         monkeypatch.setattr(run_module, "Teacher", Counting)
@@ -319,6 +343,19 @@ class TestWithATeacher:
         for folder in ("first", "second"):
             for name, tensor in weights(tmp_path / folder).items():
                 torch.testing.assert_close(tensor, weights(tmp_path / "asked")[name], rtol=0, atol=2e-3)
+
+    def test_a_climbing_cut_compares_the_layers_that_are_kept(
+        self, config: TrainingConfig, teacher: Path, tmp_path: Path
+    ) -> None:
+        settings = replace(config, teacher=str(teacher), lower_layers=3, cut_warmup_ratio=0.6)
+        train(settings, tmp_path / "asked", progress_bar=False)
+        for folder in ("first", "second"):
+            train(settings, tmp_path / folder, teacher_outputs=tmp_path / "kept", progress_bar=False)
+        # at the lower cuts the student has more layers than the last one, which is compared
+        asked = weights(tmp_path / "asked")
+        for folder in ("first", "second"):
+            for name, tensor in weights(tmp_path / folder).items():
+                torch.testing.assert_close(tensor, asked[name], rtol=0, atol=5e-3)
 
     def test_frozen_lower_layers_keep_the_index_valid(
         self, config: TrainingConfig, teacher: Path, tmp_path: Path

@@ -52,7 +52,7 @@ def test_kept_equals_asked_in_batches_of_other_shapes(
     teacher: DeFormerForQuestionAnswering, features: Any, tmp_path: Path, layers: int
 ) -> None:
     kept = KeptLessons(tmp_path, features, teacher, layers)
-    keeping = Teacher(teacher, kept=kept)
+    keeping = Teacher(teacher, layers, kept=kept)
     keeping(*batch_of(features, 0, 1))
     keeping(*batch_of(features, 3, 2))
     for numbers in ((2, 0, 3), (1, 2), (0,)):
@@ -60,14 +60,14 @@ def test_kept_equals_asked_in_batches_of_other_shapes(
         known = kept.read(asked, inputs["passage_ids"].shape[1], torch.device("cpu"))
         assert known is not None
         assert len(known.token_states) == layers
-        assert_same(known, Teacher(teacher)(inputs, asked))
+        assert_same(known, Teacher(teacher, layers)(inputs, asked))
 
 
 def test_a_batch_with_an_unknown_feature_is_asked(
     teacher: DeFormerForQuestionAnswering, features: Any, tmp_path: Path
 ) -> None:
     kept = KeptLessons(tmp_path, features, teacher, 1)
-    Teacher(teacher, kept=kept)(*batch_of(features, 0))
+    Teacher(teacher, 1, kept=kept)(*batch_of(features, 0))
     assert kept.read([0, 1], 64, torch.device("cpu")) is None
     assert kept.read([0], 64, torch.device("cpu")) is not None
 
@@ -77,7 +77,7 @@ def test_a_damaged_record_is_asked_again(
     teacher: DeFormerForQuestionAnswering, features: Any, tmp_path: Path, name: str
 ) -> None:
     kept = KeptLessons(tmp_path, features, teacher, 1)
-    keeping = Teacher(teacher, kept=kept)
+    keeping = Teacher(teacher, 1, kept=kept)
     inputs, asked = batch_of(features, 0, 1)
     right = keeping(inputs, asked)
     with (kept.path / name).open("r+b") as file:
@@ -91,9 +91,9 @@ def test_a_damaged_record_is_asked_again(
 def test_is_found_again_by_the_same_teacher_alone(
     teacher: DeFormerForQuestionAnswering, make_tiny_bert: Any, features: Any, tmp_path: Path
 ) -> None:
-    Teacher(teacher, kept=KeptLessons(tmp_path, features, teacher, 2))(*batch_of(features, 0))
+    Teacher(teacher, 2, kept=KeptLessons(tmp_path, features, teacher, 2))(*batch_of(features, 0))
     # a student with one layer more above its cut finds but a part
-    Teacher(teacher, kept=KeptLessons(tmp_path, features, teacher, 3))(*batch_of(features, 1))
+    Teacher(teacher, 3, kept=KeptLessons(tmp_path, features, teacher, 3))(*batch_of(features, 1))
     other = DeFormerForQuestionAnswering.from_pretrained(make_tiny_bert(7), 0)
     found = [
         KeptLessons(tmp_path, *arguments).read([0], 64, torch.device("cpu")) is not None

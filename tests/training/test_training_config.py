@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,9 +51,23 @@ def test_every_setting_counts(tmp_path: Path) -> None:
     assert all(f'"{name}"' in written for name in CONFIG.__dataclass_fields__)
 
 
+def test_a_setting_from_after_a_run_has_its_default(tmp_path: Path) -> None:
+    CONFIG.save(tmp_path)
+    path = tmp_path / "training_config.json"
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    del kept["cut_warmup_ratio"]
+    path.write_text(json.dumps(kept), encoding="utf-8")
+    CONFIG.check_resumable(tmp_path)
+    assert CONFIG.is_kept_in(tmp_path)
+    with pytest.raises(ValueError, match=r"cut_warmup_ratio: 0.0 then, 0.5 now"):
+        replace(CONFIG, cut_warmup_ratio=0.5).check_resumable(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ({"cut_warmup_ratio": 1.0}, "cut_warmup_ratio is a share of the steps from 0 up to 1, got 1.0"),
+        ({"cut_warmup_ratio": 0.5, "freeze_lower": True}, "give one of them"),
         ({"ce_weight": -0.1}, "ce_weight must be 0 or more, got -0.1"),
         ({"kd_weight": float("nan")}, "kd_weight must be 0 or more, got nan"),
         ({"lrs_weight": float("inf")}, "lrs_weight must be 0 or more, got inf"),
