@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from time import perf_counter, sleep
+from time import perf_counter
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from tqdm import tqdm
-
-_SETTLING = 0.2
-"""Seconds before a call in which the threads of the one before stop: they wait for more work with a core each."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,6 @@ def take_turns(
         for name, call in calls.items():
             if before is not None:
                 before()
-            sleep(_SETTLING)
             begin = perf_counter()
             call(max(number, 0))
             taken[name].append(perf_counter() - begin)
