@@ -164,15 +164,19 @@ class KeptLessons:
         :param passage_length: of the padded batch.
         :param device: for the tensors.
         """
-        kept_logits = _read_all(self._logits, features)
-        kept_layers = [_read_all(file, features) for file in self._layers]
-        if kept_logits is None or any(kept is None for kept in kept_layers):
-            return None
+        kept = []
+        # the lowest layer first: a student of a higher cut has left all but it, and nothing is read in vain
+        for file in (*self._layers, self._logits):
+            records = _read_all(file, features)
+            if records is None:
+                return None
+            kept.append(records)
+        *kept_layers, kept_logits = kept
         logits = np.full((2, len(features), 1 + passage_length), np.finfo(np.float32).min, dtype=np.float32)
         for row, (number, values) in enumerate(zip(features, kept_logits, strict=True)):
             logits[:, row, : self._columns[number]] = values.reshape(2, -1)
         start, end = torch.from_numpy(logits).to(device)
-        states = (np.concatenate(kept).reshape(-1, self.hidden_size) for kept in kept_layers if kept is not None)
+        states = (np.concatenate(layer).reshape(-1, self.hidden_size) for layer in kept_layers)
         return Lesson(start, end, tuple(torch.from_numpy(layer).to(device) for layer in states))
 
 
