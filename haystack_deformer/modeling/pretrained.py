@@ -52,6 +52,7 @@ class DeFormerPreTrainedModel(nn.Module):
         revision: str | None = None,
         token: str | bool | None = None,
         attention_dropout: float | None = None,
+        hidden_dropout: float | None = None,
         **deformer_values: Any,
     ) -> M:
         """
@@ -71,6 +72,7 @@ class DeFormerPreTrainedModel(nn.Module):
         :param token: for a private model of the hub.
         :param attention_dropout: of the attention's weights in training, under whatever name the family has for it;
             None: what the config says. At 0 a fused attention can be used.
+        :param hidden_dropout: the same of the states between the layers.
         :param deformer_values: other fields of `DeFormerConfig` to set in place of the recorded ones.
         :raises ValueError: for a family that is not known or a cut that does not fit.
         :raises OSError: where there are no weights as safetensors.
@@ -79,6 +81,8 @@ class DeFormerPreTrainedModel(nn.Module):
         deformer_config = replace(deformer_config, **deformer_values)
         if attention_dropout is not None:
             backbone_class(config.model_type).set_attention_dropout(config, attention_dropout)
+        if hidden_dropout is not None:
+            backbone_class(config.model_type).set_hidden_dropout(config, hidden_dropout)
         model = load_upstream(name_or_path, config, revision=revision, token=token)
         return cls(model, deformer_config).eval()
 
@@ -132,6 +136,10 @@ class DeFormerPreTrainedModel(nn.Module):
     def lower_fingerprint(self) -> str:
         """Digest of all that a block's states depend on in this model: read once, so set the weights before."""
         return fingerprint_weights(self.backbone, self.lower_layers)
+
+    def freeze_embeddings(self) -> None:
+        """Leave what stands below the first layer out of training, from now on: it loses its gradients."""
+        self.backbone.embeddings.requires_grad_(requires_grad=False)
 
     def freeze_lower(self) -> None:
         """

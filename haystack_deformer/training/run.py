@@ -102,10 +102,13 @@ def _load_student(config: TrainingConfig) -> tuple[DeFormerForQuestionAnswering,
         config.model,
         config.lower_layers,
         attention_dropout=config.attention_dropout,
+        hidden_dropout=config.hidden_dropout,
         max_seq_len=config.max_seq_len,
         doc_stride=config.doc_stride,
         max_question_length=config.max_question_length,
     )
+    if config.freeze_embeddings:
+        model.freeze_embeddings()
     if config.freeze_lower:
         model.freeze_lower()
     return model, PassageTokenizer(load_tokenizer(config.model), model.deformer_config, model.backbone)

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from haystack_deformer.modeling import IGNORE_INDEX, DeFormerConfig, DeFormerForQuestionAnswering
-from tests.modeling.backbones.families import FAMILIES
+from haystack_deformer.modeling.backbones import backbone_class
+from tests.modeling.backbones.families import FAMILIES, Family
 
 QUESTIONS = torch.randint(5, 80, (3, 8), generator=torch.Generator().manual_seed(1))
 QUESTION_MASK = torch.tensor([[1] * 8, [1] * 5 + [0] * 3, [1] * 8])
@@ -91,6 +92,37 @@ class TestQuestionsWithoutALabel:
         loss.backward()
         assert float(loss.detach()) == 0
         assert all(torch.isfinite(x.grad).all() for x in model.parameters() if x.grad is not None)
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_no_dropout_is_left_where_none_is_asked_for(family: Family, tmp_path: Path) -> None:
+    family.model().save_pretrained(tmp_path)
+    model = DeFormerForQuestionAnswering.from_pretrained(tmp_path, 1, hidden_dropout=0.0)
+    if model.backbone.attention_dropout_field is not None:
+        model = DeFormerForQuestionAnswering.from_pretrained(tmp_path, 1, hidden_dropout=0.0, attention_dropout=0.0)
+    model.train()
+    one, other = (model(QUESTIONS, PASSAGES, passage_index=INDEX).start_logits for _ in range(2))
+    assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_hidden_dropout_in_place_of_the_models_own(family: Family, tmp_path: Path) -> None:
+    config = family.config()
+    backbone_class(config.model_type).set_hidden_dropout(config, 0.0)
+    family.model(config=config).save_pretrained(tmp_path)
+    model = DeFormerForQuestionAnswering.from_pretrained(tmp_path, 1, hidden_dropout=0.5)
+    model.train()
+    one, other = (model(QUESTIONS, PASSAGES, passage_index=INDEX).start_logits for _ in range(2))
+    assert not torch.equal(one, other)
+
+
+def test_frozen_embeddings_get_no_gradient(tiny_bert: Path) -> None:
+    model = DeFormerForQuestionAnswering.from_pretrained(tiny_bert, 2)
+    model.freeze_embeddings()
+    columns = torch.tensor([1, 2, 3])
+    model(QUESTIONS, PASSAGES, start_positions=columns, end_positions=columns, passage_index=INDEX).loss.backward()
+    for name, parameter in model.named_parameters():
+        assert (parameter.grad is None) == (".embeddings." in name), name
 
 
 class TestFreezeLower:

@@ -189,10 +189,10 @@ def test_collate_is_what_the_model_takes(passages: PassageTokenizer) -> None:
     features = SquadFeatures(examples, passages, progress_bar=False)
     batch = collate([features[0], features[4]])
     assert {name: tuple(tensor.shape) for name, tensor in batch.items()} == {
-        "question_ids": (2, 16),
-        "question_mask": (2, 16),
-        "passage_ids": (2, 32),
-        "passage_mask": (2, 32),
+        "question_ids": (2, 8),
+        "question_mask": (2, 8),
+        "passage_ids": (2, 16),
+        "passage_mask": (2, 16),
         "passage_index": (2,),
         "start_positions": (2,),
         "end_positions": (2,),

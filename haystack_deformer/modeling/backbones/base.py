@@ -66,6 +66,9 @@ class Backbone(ABC):
     attention_dropout_field: ClassVar[str | None] = "attention_probs_dropout_prob"
     """Field of the upstream config that holds the dropout of the attention's weights in training; None: none does."""
 
+    hidden_dropout_fields: ClassVar[tuple[str, ...]] = ("hidden_dropout_prob",)
+    """Fields of the upstream config that hold the dropout of the states in training."""
+
     attention_implementation: ClassVar[str | None] = None
     """Which of upstream's implementations of attention to load; None: the one that upstream takes by itself."""
 
@@ -116,6 +119,17 @@ class Backbone(ABC):
             )
             raise ValueError(msg)
         setattr(config, cls.attention_dropout_field, value)
+
+    @classmethod
+    def set_hidden_dropout(cls, config: PretrainedConfig, value: float) -> None:
+        """
+        Set the dropout of the states in training.
+
+        :param config: of the upstream model, changed in place.
+        :param value: the share to drop.
+        """
+        for field in cls.hidden_dropout_fields:
+            setattr(config, field, value)
 
     @staticmethod
     @abstractmethod

@@ -15,6 +15,7 @@ class DistilBertBackbone(EncoderBackbone):
     model_types = ("distilbert",)
     fingerprint_fields = ("dim", "n_heads", "hidden_dim", "activation")
     attention_dropout_field = "attention_dropout"
+    hidden_dropout_fields = ("dropout", "qa_dropout")
     attention_implementation = "sdpa"
 
     def __init__(self, model: PreTrainedModel) -> None:

@@ -28,6 +28,7 @@ class ModernBertBackbone(EncoderBackbone):
         "global_attn_every_n_layers",
     )
     attention_dropout_field = "attention_dropout"
+    hidden_dropout_fields = ("embedding_dropout", "mlp_dropout", "classifier_dropout")
     # upstream would take flash attention where it is installed
     attention_implementation = "sdpa"
 
