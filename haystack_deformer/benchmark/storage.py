@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -107,23 +108,25 @@ def measure_reads(
     with path.open("rb") as file:
         for numbers in _draws(count, at_once, rounds, seed=0):
             keys = [representations.key(made_text(number)) for number in numbers]
-            records = representations.store.get(keys)
-            lengths = [len(record) for record in records if record is not None]
+            lengths = [len(record) for record in representations.store.get(keys) if record is not None]
             places = rng.integers(0, max(1, size - max(lengths)), size=len(lengths)).tolist()
-            for cold in (True, False):
-                # cold first: what was read once is warm
-                if cold:
-                    drop_from_memory(path)
-                begin = perf_counter()
-                representations.get(keys)
-                taken["cold" if cold else "warm"].append(perf_counter() - begin)
-                if cold:
-                    drop_from_memory(path)
-                begin = perf_counter()
-                for length, place in zip(lengths, places, strict=True):
-                    os.pread(file.fileno(), length, place)
-                taken["pread_cold" if cold else "pread_warm"].append(perf_counter() - begin)
+            kinds: tuple[tuple[str, Callable[[], object]], ...] = (
+                ("", partial(representations.get, keys)),
+                ("pread_", partial(_pread, file.fileno(), lengths, places)),
+            )
+            for kind, read in kinds:
+                drop_from_memory(path)
+                # what was read once is warm
+                for state in ("cold", "warm"):
+                    begin = perf_counter()
+                    read()
+                    taken[kind + state].append(perf_counter() - begin)
     return {kind: round(Times(np.array(seconds)).median * 1000, 3) for kind, seconds in taken.items()}
+
+
+def _pread(file: int, lengths: Sequence[int], places: Sequence[int]) -> None:
+    for length, place in zip(lengths, places, strict=True):
+        os.pread(file, length, place)
 
 
 def private_memory() -> int:

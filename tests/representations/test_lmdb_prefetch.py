@@ -1,0 +1,96 @@
+"""Records found in the file without LMDB, as a hint to the system."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from haystack_deformer.benchmark.cold import drop_from_memory, resident_bytes
+from haystack_deformer.representations.lmdb_prefetch import prefetch
+from haystack_deformer.representations.lmdb_store import LmdbRepresentationStore
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="the system takes no such hint")
+
+
+def _store(folder: Path, records: dict[bytes, bytes]) -> Path:
+    store = LmdbRepresentationStore(folder)
+    keys = list(records)
+    for first in range(0, len(keys), 1000):
+        store.put({key: records[key] for key in keys[first : first + 1000]})
+    store.close()
+    (path,) = folder.rglob("data.mdb")
+    return path
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Offset and length of what the system was asked for."""
+    places: list[tuple[int, int]] = []
+
+    def advise(_file: int, offset: int, length: int, advice: int) -> None:
+        assert advice == os.POSIX_FADV_WILLNEED
+        places.append((offset, length))
+
+    monkeypatch.setattr(os, "posix_fadvise", advise)
+    return places
+
+
+@pytest.mark.parametrize("count", [1, 2, 30, 4000])
+def test_every_record_is_found(tmp_path: Path, asked: list[tuple[int, int]], count: int) -> None:
+    records = {os.urandom(16): os.urandom(4) * 1200 for _ in range(count)}
+    path = _store(tmp_path, records)
+    data = path.read_bytes()
+    prefetch(path, list(records))
+    assert len(asked) == count
+    for (offset, length), record in zip(asked, records.values(), strict=True):
+        assert record in data[offset : offset + length]
+        assert length <= len(record) + 16
+
+
+def test_missing_and_small_records_are_not_asked_for(tmp_path: Path, asked: list[tuple[int, int]]) -> None:
+    records = {bytes([number]) * 16: bytes(8 if number % 2 else 9000) for number in range(1, 200)}
+    path = _store(tmp_path, records)
+    prefetch(path, [b"\0" * 16, b"\xff" * 16, b"\x05" * 15 + b"\x06", *records])
+    assert len(asked) == 99
+
+
+def test_after_deletes_and_overwrites(tmp_path: Path, asked: list[tuple[int, int]]) -> None:
+    records = {os.urandom(16): os.urandom(4) * 1200 for _ in range(500)}
+    path = _store(tmp_path, records)
+    store = LmdbRepresentationStore(tmp_path)
+    gone, *kept = records
+    store.delete([gone])
+    store.put({kept[0]: b"new!" * 3000})
+    store.close()
+    prefetch(path, [gone, kept[0], kept[1]])
+    data = path.read_bytes()
+    (first, first_length), (second, second_length) = asked
+    assert b"new!" * 3000 in data[first : first + first_length]
+    assert records[kept[1]] in data[second : second + second_length]
+
+
+def test_records_come_into_memory_untouched(tmp_path: Path) -> None:
+    records = {bytes([number]) * 16: os.urandom(200_000) for number in range(20)}
+    path = _store(tmp_path, records)
+    drop_from_memory(path)
+    if resident_bytes(path) > 100_000:
+        pytest.skip("the system keeps the file in memory")
+    prefetch(path, list(records)[:10])
+    deadline = time.monotonic() + 10
+    while resident_bytes(path) < 2_000_000 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert resident_bytes(path) >= 2_000_000
+
+
+@pytest.mark.parametrize("damage", [b"", b"no LMDB file", os.urandom(50_000)])
+def test_a_hint_never_fails(tmp_path: Path, damage: bytes) -> None:
+    prefetch(tmp_path / "missing", [b"k" * 16])
+    path = _store(tmp_path / "store", {bytes([number]) * 16: bytes(9000) for number in range(100)})
+    (tmp_path / "damaged").write_bytes(damage)
+    prefetch(tmp_path / "damaged", [b"k" * 16])
+    # the heads are whole and the pages are not
+    (tmp_path / "cut").write_bytes(path.read_bytes()[: 2 * 4096] + damage)
+    prefetch(tmp_path / "cut", [bytes([number]) * 16 for number in range(100)])
