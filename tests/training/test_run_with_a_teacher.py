@@ -1,0 +1,132 @@
+"""A run that learns from a teacher."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from haystack_deformer.modeling import DeFormerForQuestionAnswering
+from haystack_deformer.passages import PassageTokenizer, load_tokenizer
+from haystack_deformer.training import run as run_module
+from haystack_deformer.training.config import TrainingConfig
+from haystack_deformer.training.distillation import kd_loss
+from haystack_deformer.training.features import SquadFeatures, collate
+from haystack_deformer.training.run import train
+from haystack_deformer.training.squad import load_squad
+from haystack_deformer.training.teaching import Teacher
+from tests.training.weights import weights
+
+
+@pytest.fixture(scope="module")
+def teacher(config: TrainingConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("teacher")
+    train(replace(config, lower_layers=0, seed=7), folder, progress_bar=False)
+    return folder
+
+
+def test_distils_and_keeps_the_settings_beside_the_weights(
+    config: TrainingConfig, teacher: Path, uninterrupted: Path, tmp_path: Path
+) -> None:
+    settings = replace(config, teacher=str(teacher))
+    train(settings, tmp_path, progress_bar=False)
+    plain = weights(uninterrupted)
+    assert any(not torch.equal(tensor, plain[name]) for name, tensor in weights(tmp_path).items())
+    assert json.loads((tmp_path / "training_config.json").read_text())["kd_weight"] == 1.1
+
+
+def test_says_what_each_loss_a_step_and_memory_are(config: TrainingConfig, teacher: Path, tmp_path: Path) -> None:
+    train(replace(config, teacher=str(teacher), max_steps=50), tmp_path, progress_bar=False)
+    state = json.loads(next((tmp_path / "checkpoints").glob("*/trainer_state.json")).read_text())
+    logged = state["log_history"][0]
+    parts = (0.7 * logged["ce_loss"], 1.1 * logged["kd_loss"], 0.5 * logged["lrs_loss"])
+    assert min(parts) > 0
+    assert logged["loss"] == pytest.approx(sum(parts), rel=1e-2)
+    assert logged["seconds_per_step"] > 0
+    assert logged["memory_mb"] > 100
+
+
+def test_from_its_teacher_alone_a_student_comes_near_it(config: TrainingConfig, teacher: Path, tmp_path: Path) -> None:
+    """No label is seen: what the student learns, it has from the teacher."""
+    settings = replace(
+        config, teacher=str(teacher), ce_weight=0.0, learning_rate=3e-3, max_steps=80, batch_size=9, unlabelled=()
+    )
+    student = train(settings, tmp_path, progress_bar=False)
+    passages = PassageTokenizer(load_tokenizer(teacher), student.deformer_config, student.backbone)
+    batch = collate(SquadFeatures(load_squad(config.train)[0], passages, progress_bar=False).features)
+    taught = DeFormerForQuestionAnswering.from_pretrained(teacher)
+    before = DeFormerForQuestionAnswering.from_pretrained(config.model, config.lower_layers)
+    with torch.inference_mode():
+        far, near = (float(kd_loss(model(**batch), taught(**batch), 2.0)) for model in (before, student.eval()))
+    assert near < far / 3
+
+
+def test_kept_outputs_of_the_teacher_teach_the_same(
+    config: TrainingConfig, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The teacher runs in the first epoch of the first run alone."""
+    calls = []
+
+    class Counting(Teacher):
+        def __init__(self, model: Any, layers: int, **kwargs: Any) -> None:
+            super().__init__(model, layers, **kwargs)
+            model.register_forward_pre_hook(lambda *_: calls.append(1))
+
+    monkeypatch.setattr(run_module, "Teacher", Counting)
+    settings = replace(config, teacher=str(teacher))
+    train(settings, tmp_path / "asked", progress_bar=False)
+    asked = len(calls)
+    train(settings, tmp_path / "first", teacher_outputs=tmp_path / "kept", progress_bar=False)
+    first = len(calls) - asked
+    train(settings, tmp_path / "second", teacher_outputs=tmp_path / "kept", progress_bar=False)
+    assert (asked, first, len(calls) - asked - first) == (10, 5, 0)
+    for folder in ("first", "second"):
+        for name, tensor in weights(tmp_path / folder).items():
+            torch.testing.assert_close(tensor, weights(tmp_path / "asked")[name], rtol=0, atol=2e-3)
+
+
+def test_a_climbing_cut_compares_the_layers_that_are_kept(
+    config: TrainingConfig, teacher: Path, tmp_path: Path
+) -> None:
+    settings = replace(config, teacher=str(teacher), lower_layers=3, cut_warmup_ratio=0.6)
+    train(settings, tmp_path / "asked", progress_bar=False)
+    for folder in ("first", "second"):
+        train(settings, tmp_path / folder, teacher_outputs=tmp_path / "kept", progress_bar=False)
+    # at the lower cuts the student has more layers than the last one, which is compared
+    asked = weights(tmp_path / "asked")
+    for folder in ("first", "second"):
+        for name, tensor in weights(tmp_path / folder).items():
+            torch.testing.assert_close(tensor, asked[name], rtol=0, atol=5e-3)
+
+
+def test_frozen_lower_layers_keep_the_index_valid(config: TrainingConfig, teacher: Path, tmp_path: Path) -> None:
+    before = DeFormerForQuestionAnswering.from_pretrained(config.model, config.lower_layers)
+    model = train(replace(config, teacher=str(teacher), freeze_lower=True), tmp_path, progress_bar=False)
+    saved = DeFormerForQuestionAnswering.from_pretrained(tmp_path)
+    assert saved.lower_fingerprint == before.lower_fingerprint
+    assert not torch.equal(saved.backbone.head.weight, before.backbone.head.weight)
+    assert model.lower_fingerprint == before.lower_fingerprint
+
+
+def test_a_cut_teacher_is_refused(config: TrainingConfig, uninterrupted: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"teacher is cut at lower_layers=2.*--lower-layers 0"):
+        train(replace(config, teacher=str(uninterrupted)), tmp_path / "output", progress_bar=False)
+    assert not (tmp_path / "output").exists()
+
+
+def test_unlabelled_questions_take_part(config: TrainingConfig, teacher: Path, data: Path, tmp_path: Path) -> None:
+    content = json.loads(data.read_text())
+    for article in content["data"]:
+        for paragraph in article["paragraphs"]:
+            for question in paragraph["qas"]:
+                del question["answers"]
+    (tmp_path / "unlabelled.json").write_text(json.dumps(content))
+    settings = replace(config, teacher=str(teacher), unlabelled=(str(tmp_path / "unlabelled.json"),))
+    train(settings, tmp_path / "both", progress_bar=False)
+    train(replace(settings, unlabelled=()), tmp_path / "labelled", progress_bar=False)
+    labelled = weights(tmp_path / "labelled")
+    assert any(not torch.equal(tensor, labelled[name]) for name, tensor in weights(tmp_path / "both").items())
