@@ -72,6 +72,13 @@ def test_after_deletes_and_overwrites(tmp_path: Path, asked: list[tuple[int, int
     assert records[kept[1]] in data[second : second + second_length]
 
 
+def test_the_store_asks_for_what_it_is_about_to_read(tmp_path: Path, asked: list[tuple[int, int]]) -> None:
+    store = LmdbRepresentationStore(tmp_path)
+    store.put({b"a" * 16: bytes(9000), b"b" * 16: bytes(9000), b"c" * 16: bytes(9000)})
+    assert store.get([b"c" * 16, b"a" * 16]) == [bytes(9000)] * 2
+    assert len(asked) == 2
+
+
 def test_records_come_into_memory_untouched(tmp_path: Path) -> None:
     records = {bytes([number]) * 16: os.urandom(200_000) for number in range(20)}
     path = _store(tmp_path, records)
