@@ -72,7 +72,7 @@ class DeFormerPreTrainedModel(nn.Module):
         :param token: for a private model of the hub.
         :param attention_dropout: of the attention's weights in training, under whatever name the family has for it;
             None: what the config says. At 0 a fused attention can be used.
-        :param hidden_dropout: the same of the states between the layers.
+        :param hidden_dropout: the same of the embeddings, the states between the layers and the head.
         :param deformer_values: other fields of `DeFormerConfig` to set in place of the recorded ones.
         :raises ValueError: for a family that is not known or a cut that does not fit.
         :raises OSError: where there are no weights as safetensors.

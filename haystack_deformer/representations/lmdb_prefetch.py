@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from haystack_deformer.representations.errors import StoreCorruptError
@@ -20,20 +20,24 @@ from haystack_deformer.representations.lmdb_pages import (
 _POINTER = struct.Struct("=H")
 _PAGE_NUMBER = struct.Struct("=Q")
 _DEEPEST = 32
+# Linux reads no more at a hint than the device's readahead, 128 KB where nobody has changed it
+_READ_AHEAD = 131_072
+# whoever reads more is no question that waits, and the way to each key is 24 microseconds of Python
+_MOST_KEYS = 1_000
 
 
 def prefetch(path: Path, keys: Sequence[bytes]) -> None:
     """
     Have the system read some keys' records in the background, where it can; of those in memory nothing is read.
 
-    A map reads a page when it is touched, one after the other: the states of ten passages came off the disk in 52 ms
-    that way, in 9 ms when they were asked for together. No more than a hint: whatever a writer at work makes of the
+    A map reads a page when it is touched, one after the other: the states of ten passages came off the disk in 46 ms
+    that way, in 7 ms when they were asked for together. No more than a hint: whatever a writer at work makes of the
     file meanwhile, LMDB alone decides what is read.
 
     :param path: the `data.mdb`.
     :param keys: of the records.
     """
-    if not hasattr(os, "posix_fadvise"):
+    if not hasattr(os, "posix_fadvise") or not 0 < len(keys) <= _MOST_KEYS:
         return
     try:
         with path.open("rb", buffering=0) as file:
@@ -41,10 +45,16 @@ def prefetch(path: Path, keys: Sequence[bytes]) -> None:
             pages: dict[int, bytes] = {}
             for key in keys:
                 place = _find(file.fileno(), pages, meta.page_size, meta.roots[1], key)
-                if place is not None:
-                    os.posix_fadvise(file.fileno(), *place, os.POSIX_FADV_WILLNEED)
-    except (OSError, struct.error, StoreCorruptError):
+                for offset, length in _parts(place):
+                    os.posix_fadvise(file.fileno(), offset, length, os.POSIX_FADV_WILLNEED)
+    except (OSError, OverflowError, MemoryError, struct.error, StoreCorruptError):
         return
+
+
+def _parts(place: tuple[int, int] | None) -> Iterator[tuple[int, int]]:
+    offset, length = (0, 0) if place is None else place
+    for start in range(0, length, _READ_AHEAD):
+        yield offset + start, min(_READ_AHEAD, length - start)
 
 
 def _find(file: int, pages: dict[int, bytes], page_size: int, root: int, key: bytes) -> tuple[int, int] | None:

@@ -37,8 +37,9 @@ class TrainingConfig:
         alone, so that every run on whatever files holds out the same.
     :param attention_dropout: of the attention's weights, in place of the model's own; 0 allows a fused attention, which
         makes a step on a CPU a third faster.
-    :param hidden_dropout: of the states between the layers, in place of the model's own. A small student that is short
-        of steps fits sooner without.
+    :param hidden_dropout: of the embeddings, the states between the layers and the head, in place of the model's own
+        (of XLNet also the attention's). A small student that is short of steps fits sooner without. Saved with the
+        model, as the attention's is: a run that starts from it has it as the model's own.
     :param bf16: matrix products in bfloat16 (autocast); 2.7 times the rate of fp32 on a CPU with AVX512-BF16.
     :param questions_per_window: questions on one window that are put in the same batch, at most: the layers up to the
         cut run over the window once for all of them. Of no use, and left alone, at the cut 0.
@@ -96,7 +97,7 @@ class TrainingConfig:
             msg = f"held_out is a share of the passages from 0 up to 1, got {self.held_out}."
             raise ValueError(msg)
         if self.freeze_lower and not self.lower_layers:
-            msg = "freeze_lower=True with lower_layers=0 would freeze the embeddings alone: give a cut of 1 or more."
+            msg = "freeze_lower=True with lower_layers=0 would freeze the embeddings alone: give freeze_embeddings."
             raise ValueError(msg)
         if not 0 <= self.cut_warmup_ratio < 1:
             msg = f"cut_warmup_ratio is a share of the steps from 0 up to 1, got {self.cut_warmup_ratio}."
@@ -107,6 +108,10 @@ class TrainingConfig:
         if self.unlabelled and self.teacher is None:
             msg = "Questions without labels can only be learnt from a teacher: give `teacher` beside `unlabelled`."
             raise ValueError(msg)
+        for name in ("attention_dropout", "hidden_dropout"):
+            if not 0 <= (getattr(self, name) or 0.0) < 1:
+                msg = f"{name} is a share from 0 up to 1, got {getattr(self, name)}."
+                raise ValueError(msg)
         self._check_weights()
 
     def _check_weights(self) -> None:

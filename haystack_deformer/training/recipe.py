@@ -66,6 +66,9 @@ def distil(
             teacher=None,
             unlabelled=(),
             freeze_lower=False,
+            # what a small student is helped by, a teacher that learns the task anew is not
+            freeze_embeddings=False,
+            hidden_dropout=None,
             cut_warmup_ratio=0.0,
             num_train_epochs=config.num_train_epochs if teacher_epochs is None else teacher_epochs,
         )

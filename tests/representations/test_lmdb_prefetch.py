@@ -43,7 +43,9 @@ def test_every_record_is_found(tmp_path: Path, asked: list[tuple[int, int]], cou
     records = {os.urandom(16): os.urandom(4) * 1200 for _ in range(count)}
     path = _store(tmp_path, records)
     data = path.read_bytes()
-    prefetch(path, list(records))
+    keys = list(records)
+    for first in range(0, count, 500):
+        prefetch(path, keys[first : first + 500])
     assert len(asked) == count
     for (offset, length), record in zip(asked, records.values(), strict=True):
         assert record in data[offset : offset + length]
@@ -92,7 +94,7 @@ def test_records_come_into_memory_untouched(tmp_path: Path) -> None:
     assert resident_bytes(path) >= 2_000_000
 
 
-@pytest.mark.parametrize("damage", [b"", b"no LMDB file", os.urandom(50_000)])
+@pytest.mark.parametrize("damage", [b"", b"no LMDB file", b"\xff" * 50_000], ids=["empty", "text", "ones"])
 def test_a_hint_never_fails(tmp_path: Path, damage: bytes) -> None:
     prefetch(tmp_path / "missing", [b"k" * 16])
     path = _store(tmp_path / "store", {bytes([number]) * 16: bytes(9000) for number in range(100)})
@@ -101,3 +103,33 @@ def test_a_hint_never_fails(tmp_path: Path, damage: bytes) -> None:
     # the heads are whole and the pages are not
     (tmp_path / "cut").write_bytes(path.read_bytes()[: 2 * 4096] + damage)
     prefetch(tmp_path / "cut", [bytes([number]) * 16 for number in range(100)])
+
+
+def test_a_place_that_no_file_has_is_passed_over(tmp_path: Path) -> None:
+    key = b"one key, no more"
+    path = _store(tmp_path / "store", {key: bytes(9000)})
+    data = path.read_bytes()
+    assert data.count(key) > 0
+    for number in (2**51, 2**60, 2**64 - 1):
+        damaged = data
+        for piece in data.split(key)[1:]:
+            damaged = damaged.replace(key + piece[:8], key + number.to_bytes(8, "little"))
+        (tmp_path / "damaged").write_bytes(damaged)
+        prefetch(tmp_path / "damaged", [key])
+
+
+def test_long_records_are_asked_for_in_parts(tmp_path: Path, asked: list[tuple[int, int]]) -> None:
+    record = os.urandom(300_000)
+    path = _store(tmp_path, {b"k" * 16: record})
+    prefetch(path, [b"k" * 16])
+    data = path.read_bytes()
+    assert len(asked) == 3
+    assert record in b"".join(data[offset : offset + length] for offset, length in asked)
+    assert all(length <= 131_072 for _, length in asked)
+
+
+@pytest.mark.parametrize("count", [0, 1001])
+def test_no_keys_and_very_many_are_not_looked_for(tmp_path: Path, asked: list[tuple[int, int]], count: int) -> None:
+    path = _store(tmp_path, {b"k" * 16: bytes(9000)})
+    prefetch(path, [b"k" * 16] * count)
+    assert asked == []
