@@ -22,10 +22,18 @@ from haystack_deformer.training.teaching import Teacher
 from tests.training.weights import weights
 
 
+def assert_alike(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor], atol: float) -> None:
+    """But for the head's bias: it moves all columns alike, has no gradient, and AdamW makes steps of rounding errors."""
+    for name, tensor in ours.items():
+        if name != "qa_outputs.bias":
+            torch.testing.assert_close(tensor, theirs[name], rtol=0, atol=atol)
+
+
 @pytest.fixture(scope="module")
 def teacher(config: TrainingConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("teacher")
-    train(replace(config, lower_layers=0, seed=7), folder, progress_bar=False)
+    # long enough to say something else than the student does before it has learnt
+    train(replace(config, lower_layers=0, seed=7, num_train_epochs=20), folder, progress_bar=False)
     return folder
 
 
@@ -62,7 +70,7 @@ def test_from_its_teacher_alone_a_student_comes_near_it(config: TrainingConfig, 
     before = DeFormerForQuestionAnswering.from_pretrained(config.model, config.lower_layers)
     with torch.inference_mode():
         far, near = (float(kd_loss(model(**batch), taught(**batch), 2.0)) for model in (before, student.eval()))
-    assert near < far / 3
+    assert near < far / 10
 
 
 def test_kept_outputs_of_the_teacher_teach_the_same(
@@ -85,8 +93,7 @@ def test_kept_outputs_of_the_teacher_teach_the_same(
     train(settings, tmp_path / "second", teacher_outputs=tmp_path / "kept", progress_bar=False)
     assert (asked, first, len(calls) - asked - first) == (10, 5, 0)
     for folder in ("first", "second"):
-        for name, tensor in weights(tmp_path / folder).items():
-            torch.testing.assert_close(tensor, weights(tmp_path / "asked")[name], rtol=0, atol=2e-3)
+        assert_alike(weights(tmp_path / folder), weights(tmp_path / "asked"), 2e-3)
 
 
 def test_a_climbing_cut_compares_the_layers_that_are_kept(
@@ -97,10 +104,8 @@ def test_a_climbing_cut_compares_the_layers_that_are_kept(
     for folder in ("first", "second"):
         train(settings, tmp_path / folder, teacher_outputs=tmp_path / "kept", progress_bar=False)
     # at the lower cuts the student has more layers than the last one, which is compared
-    asked = weights(tmp_path / "asked")
     for folder in ("first", "second"):
-        for name, tensor in weights(tmp_path / folder).items():
-            torch.testing.assert_close(tensor, asked[name], rtol=0, atol=5e-3)
+        assert_alike(weights(tmp_path / folder), weights(tmp_path / "asked"), 5e-3)
 
 
 def test_frozen_lower_layers_keep_the_index_valid(config: TrainingConfig, teacher: Path, tmp_path: Path) -> None:
