@@ -23,7 +23,7 @@ from tests.training.weights import weights
 
 
 def assert_alike(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor], atol: float) -> None:
-    """But for the head's bias: it moves all columns alike, has no gradient, and AdamW makes steps of rounding errors."""
+    """But for the head's bias, which moves all columns alike: AdamW makes steps of its gradient's rounding errors."""
     for name, tensor in ours.items():
         if name != "qa_outputs.bias":
             torch.testing.assert_close(tensor, theirs[name], rtol=0, atol=atol)
