@@ -75,6 +75,38 @@ def last_meta(file: BinaryIO, path: Path) -> _Meta:
     return max(metas)
 
 
+def node_count(lower: int) -> int:
+    """
+    How many nodes a page has.
+
+    :param lower: where its free room begins, from its header.
+    """
+    return max(0, lower - PAGE_HEADER.size) // 2
+
+
+def node_start(page: bytes, number: int) -> int:
+    """
+    Where a node of a page begins.
+
+    :param page: the page.
+    :param number: of the node, in the order of their keys.
+    """
+    place = PAGE_HEADER.size + 2 * number
+    return int.from_bytes(page[place : place + 2], "little")
+
+
+def value_page(page: bytes, start: int, key_length: int) -> int:
+    """
+    Number of the first of the pages that a value has to itself.
+
+    :param page: a leaf.
+    :param start: where the value's node begins.
+    :param key_length: of the node.
+    """
+    place = start + NODE.size + key_length
+    return int.from_bytes(page[place : place + 8], "little")
+
+
 def _read_meta(file: BinaryIO, offset: int) -> _Meta | None:
     file.seek(offset + PAGE_HEADER.size)
     data = file.read(_META.size + 2 * _DB.size + _META_END.size)
@@ -95,15 +127,15 @@ def _first_missing(file: BinaryIO, meta: _Meta, pages: int) -> str | None:
         file.seek(number * meta.page_size)
         page = file.read(meta.page_size)
         _, _, flags, lower, _ = PAGE_HEADER.unpack_from(page)
-        for i in range(max(0, lower - PAGE_HEADER.size) // 2):
-            start = int.from_bytes(page[PAGE_HEADER.size + 2 * i :][:2], "little")
+        for i in range(node_count(lower)):
+            start = node_start(page, i)
             if start + NODE.size > meta.page_size:
                 return f"the end of page {number:,}, which is damaged,"
             low, high, node_flags, key_length = NODE.unpack_from(page, start)
             if flags & BRANCH:
                 waiting.append(low | high << 16 | node_flags << 32)
             elif flags & _LEAF and node_flags & BIG_DATA:
-                value = int.from_bytes(page[start + NODE.size + key_length :][:8], "little")
+                value = value_page(page, start, key_length)
                 length = PAGE_HEADER.size + (low | high << 16)
                 if value + -(-length // meta.page_size) > pages:
                     return f"a record in page {value:,}"

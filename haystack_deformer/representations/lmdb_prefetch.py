@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from haystack_deformer.representations.errors import StoreCorruptError
@@ -15,10 +15,11 @@ from haystack_deformer.representations.lmdb_pages import (
     NODE,
     PAGE_HEADER,
     last_meta,
+    node_count,
+    node_start,
+    value_page,
 )
 
-_POINTER = struct.Struct("=H")
-_PAGE_NUMBER = struct.Struct("=Q")
 _DEEPEST = 32
 # Linux reads no more at a hint than the device's readahead, 128 KB where nobody has changed it
 _READ_AHEAD = 131_072
@@ -45,16 +46,15 @@ def prefetch(path: Path, keys: Sequence[bytes]) -> None:
             pages: dict[int, bytes] = {}
             for key in keys:
                 place = _find(file.fileno(), pages, meta.page_size, meta.roots[1], key)
-                for offset, length in _parts(place):
-                    os.posix_fadvise(file.fileno(), offset, length, os.POSIX_FADV_WILLNEED)
+                if place is not None:
+                    _ask_for(file.fileno(), *place)
     except (OSError, OverflowError, MemoryError, struct.error, StoreCorruptError):
         return
 
 
-def _parts(place: tuple[int, int] | None) -> Iterator[tuple[int, int]]:
-    offset, length = (0, 0) if place is None else place
+def _ask_for(file: int, offset: int, length: int) -> None:
     for start in range(0, length, _READ_AHEAD):
-        yield offset + start, min(_READ_AHEAD, length - start)
+        os.posix_fadvise(file, offset + start, min(_READ_AHEAD, length - start), os.POSIX_FADV_WILLNEED)
 
 
 def _find(file: int, pages: dict[int, bytes], page_size: int, root: int, key: bytes) -> tuple[int, int] | None:
@@ -67,16 +67,14 @@ def _find(file: int, pages: dict[int, bytes], page_size: int, root: int, key: by
         if page is None:
             page = pages[number] = os.pread(file, page_size, number * page_size)
         _, _, flags, lower, _ = PAGE_HEADER.unpack_from(page)
-        count = (lower - PAGE_HEADER.size) // _POINTER.size
-        place, own_key = _last_up_to(page, count, key, branch=bool(flags & BRANCH))
-        low, high, node_flags, key_length = NODE.unpack_from(page, place)
+        start, own_key = _last_up_to(page, node_count(lower), key, branch=bool(flags & BRANCH))
+        low, high, node_flags, key_length = NODE.unpack_from(page, start)
         if flags & BRANCH:
             number = low | high << 16 | node_flags << 32
             continue
         if own_key != key or not node_flags & BIG_DATA:
             return None
-        first = _PAGE_NUMBER.unpack_from(page, place + NODE.size + key_length)[0]
-        return first * page_size, PAGE_HEADER.size + (low | high << 16)
+        return value_page(page, start, key_length) * page_size, PAGE_HEADER.size + (low | high << 16)
     return None
 
 
@@ -96,6 +94,6 @@ def _last_up_to(page: bytes, count: int, key: bytes, *, branch: bool) -> tuple[i
 
 
 def _node(page: bytes, number: int) -> tuple[int, bytes]:
-    place = _POINTER.unpack_from(page, PAGE_HEADER.size + number * _POINTER.size)[0]
-    start = place + NODE.size
-    return place, page[start : start + NODE.unpack_from(page, place)[3]]
+    start = node_start(page, number)
+    key = start + NODE.size
+    return start, page[key : key + NODE.unpack_from(page, start)[3]]

@@ -55,9 +55,7 @@ class LmdbRepresentationStore(RepresentationStore):
     def get(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Read several records in one transaction: see :meth:`RepresentationStore.get`."""
         check_keys(keys)
-        with self._borrowed() as (environment, _):
-            prefetch(environment.data_file, keys)
-        return self._read(lambda txn: [txn.get(key) for key in keys])
+        return self._read(lambda txn: [txn.get(key) for key in keys], ahead=keys)
 
     def contains(self, keys: Sequence[bytes]) -> list[bool]:
         """Tell which keys have a record: see :meth:`RepresentationStore.contains`."""
@@ -191,9 +189,13 @@ class LmdbRepresentationStore(RepresentationStore):
                 registry.release(held[0])
             return environment, generation
 
-    def _read(self, work: Callable[[lmdb.Transaction[bytes]], T], *, buffers: bool = False) -> T:
+    def _read(
+        self, work: Callable[[lmdb.Transaction[bytes]], T], *, buffers: bool = False, ahead: Sequence[bytes] = ()
+    ) -> T:
+        """Run a reading transaction; the records of the keys `ahead` are asked of the disk before it."""
         while True:
             with self._borrowed() as (environment, _):
+                prefetch(environment.data_file, ahead)
                 try:
                     with environment.transaction(buffers=buffers) as txn:
                         return work(txn)

@@ -97,7 +97,7 @@ class TrainingConfig:
             msg = f"held_out is a share of the passages from 0 up to 1, got {self.held_out}."
             raise ValueError(msg)
         if self.freeze_lower and not self.lower_layers:
-            msg = "freeze_lower=True with lower_layers=0 would freeze the embeddings alone: give freeze_embeddings."
+            msg = "freeze_lower=True with lower_layers=0 would freeze the embeddings alone: give a cut of 1 or more."
             raise ValueError(msg)
         if not 0 <= self.cut_warmup_ratio < 1:
             msg = f"cut_warmup_ratio is a share of the steps from 0 up to 1, got {self.cut_warmup_ratio}."

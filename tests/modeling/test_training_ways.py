@@ -97,9 +97,8 @@ class TestQuestionsWithoutALabel:
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 def test_no_dropout_is_left_where_none_is_asked_for(family: Family, tmp_path: Path) -> None:
     family.model().save_pretrained(tmp_path)
-    model = DeFormerForQuestionAnswering.from_pretrained(tmp_path, 1, hidden_dropout=0.0)
-    if model.backbone.attention_dropout_field is not None:
-        model = DeFormerForQuestionAnswering.from_pretrained(tmp_path, 1, hidden_dropout=0.0, attention_dropout=0.0)
+    attention = {"attention_dropout": 0.0} if backbone_class(family.config().model_type).attention_dropout_field else {}
+    model = DeFormerForQuestionAnswering.from_pretrained(tmp_path, 1, hidden_dropout=0.0, **attention)
     model.train()
     one, other = (model(QUESTIONS, PASSAGES, passage_index=INDEX).start_logits for _ in range(2))
     assert torch.equal(one, other)

@@ -23,10 +23,9 @@ from tests.training.weights import weights
 
 
 def assert_alike(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor], atol: float) -> None:
-    """But for the head's bias, which moves all columns alike: AdamW makes steps of its gradient's rounding errors."""
+    """The head's bias moves all columns alike: AdamW makes steps of its gradient's rounding errors, ten of 1e-3."""
     for name, tensor in ours.items():
-        if name != "qa_outputs.bias":
-            torch.testing.assert_close(tensor, theirs[name], rtol=0, atol=atol)
+        torch.testing.assert_close(tensor, theirs[name], rtol=0, atol=2e-2 if name == "qa_outputs.bias" else atol)
 
 
 @pytest.fixture(scope="module")

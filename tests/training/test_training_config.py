@@ -77,7 +77,7 @@ def test_a_setting_from_after_a_run_has_its_default(tmp_path: Path) -> None:
         ({"hidden_dropout": 1.0}, r"hidden_dropout is a share .* got 1\.0"),
         ({"attention_dropout": -0.1}, r"attention_dropout is a share .* got -0\.1"),
         ({"questions_per_window": 0}, "questions_per_window must be at least 1, got 0"),
-        ({"freeze_lower": True, "lower_layers": 0}, "give freeze_embeddings"),
+        ({"freeze_lower": True, "lower_layers": 0}, "give a cut of 1 or more"),
         ({"unlabelled": ("c.json",)}, "only be learnt from a teacher"),
     ],
 )

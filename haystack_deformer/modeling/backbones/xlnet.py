@@ -29,7 +29,6 @@ class XLNetBackbone(Backbone):
     fingerprint_fields = ("d_model", "n_head", "d_inner", "ff_activation", "layer_norm_eps", "clamp_len")
     # one dropout for all that is dropped
     attention_dropout_field = None
-    # the attention's as well
     hidden_dropout_fields = ("dropout",)
 
     @classmethod
