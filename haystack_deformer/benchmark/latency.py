@@ -107,8 +107,14 @@ def _upper_flops(encoder: PassageEncoder, question: str, passages: Sequence[Docu
     asked = len(encoder.tokenizer.question(question))
     tokenized = encoder.tokenizer.passages([passage.content for passage in passages])
     windows = [ids for passage in tokenized for ids in passage.window_ids]
-    layers = encoder.model.num_layers - encoder.model.lower_layers
-    return layers * sum(layer_flops(encoder.model.config, asked + len(ids)) for ids in windows)
+    model = encoder.model
+    whole_layers = model.num_layers - model.lower_layers - 1
+    trims = model.backbone.trims_last_layer
+    return sum(
+        whole_layers * layer_flops(model.config, asked + len(ids))
+        + layer_flops(model.config, asked + len(ids), queries=1 + len(ids) if trims else None)
+        for ids in windows
+    )
 
 
 def measure_threads(

@@ -2,7 +2,8 @@
 What reading costs in multiplications and additions, from a model's config alone.
 
 Counted are the matrix products of the layers: projections, attention and feed-forward, what relative positions need
-included. The embeddings, normalisations and the head are left out; together they are below one part in a hundred.
+included. The embeddings, normalisations and the head are left out; together they are below one part in a hundred. Of
+whole readings every layer is counted in full, at every cut, also the last one that some families trim.
 """
 
 from __future__ import annotations
@@ -12,20 +13,23 @@ from transformers import PretrainedConfig
 _INTERMEDIATE = ("intermediate_size", "hidden_dim", "d_inner")
 
 
-def layer_flops(config: PretrainedConfig, length: int) -> int:
+def layer_flops(config: PretrainedConfig, length: int, queries: int | None = None) -> int:
     """
     Floating-point operations of one layer over one sequence.
 
     :param config: of the upstream model.
     :param length: tokens of the sequence.
+    :param queries: tokens of it that the layer is computed for, where it is a last layer that was trimmed; None: all.
     """
+    queries = length if queries is None else queries
     hidden = int(config.hidden_size)
     intermediate = int(next(getattr(config, name) for name in _INTERMEDIATE if hasattr(config, name)))
     # ModernBERT's feed-forward has a gate
     maps = 3 if config.model_type == "modernbert" else 2
-    projections = 8 * length * hidden**2
-    attention = 4 * length**2 * hidden
-    feed_forward = 2 * maps * length * hidden * intermediate
+    # keys and values of all tokens; queries and what follows the attention of those that are computed
+    projections = 4 * (length + queries) * hidden**2
+    attention = 4 * queries * length * hidden
+    feed_forward = 2 * maps * queries * hidden * intermediate
     layers = getattr(config, "inner_group_num", 1)
     return layers * (projections + attention + feed_forward + _relative_flops(config, length))
 

@@ -149,17 +149,17 @@ class DeFormerForQuestionAnswering(DeFormerPreTrainedModel):
     def _upper(self, states: Tensor, blocks: JoinedBlocks, output_hidden_states: bool) -> SpanLogits:
         """Run the layers above the cut over joined states and keep the columns that can be answers."""
         context = blocks.together(states.device)
+        if not output_hidden_states:
+            logits = self.backbone.answer_logits(states, self.lower_layers, context, blocks.answer_columns)
+            start_logits, end_logits = map(blocks.hide_padding, logits)
+            return SpanLogits(start_logits=start_logits, end_logits=end_logits)
         hidden_states = []
-        # a layer at a time only for who wants to see between them: a backbone prepares its masks once a call
-        step = 1 if output_hidden_states else self.num_layers - self.lower_layers
-        for layer in range(self.lower_layers, self.num_layers, step):
-            states = self.backbone.run_layers(states, layer, layer + step, context)
+        for layer in range(self.lower_layers, self.num_layers):
+            states = self.backbone.run_layers(states, layer, layer + 1, context)
             hidden_states.append(states)
         start_logits, end_logits = (
-            blocks.answer_columns(logits) for logits in self.backbone.span_logits(states, context)
+            blocks.hide_padding(blocks.answer_columns(logits)) for logits in self.backbone.span_logits(states, context)
         )
-        if not output_hidden_states:
-            return SpanLogits(start_logits=start_logits, end_logits=end_logits)
         return SpanLogits(None, start_logits, end_logits, tuple(hidden_states), full_mask(states, blocks.present))
 
     def _check_length(self, input_ids: Tensor, block: Block) -> None:

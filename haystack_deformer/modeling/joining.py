@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from haystack_deformer.modeling.backbones import Backbone, TokenContext
 from haystack_deformer.modeling.masks import count_positions, full_mask
@@ -105,23 +106,33 @@ class JoinedBlocks:
             attention, positions = present[:, None, None, :], count_positions(present)
         return TokenContext(attention=attention, positions=positions, segments=self._segments(device))
 
-    def answer_columns(self, logits: Tensor) -> Tensor:
+    def answer_columns(self, values: Tensor) -> Tensor:
         """
-        The null token's column and the passage's, with the least value for padding.
+        The null token's column and the passage's: those that can be answers.
 
-        :param logits: (batch, length), of the joined sequence.
-        :return: (batch, 1 + passage length).
+        :param values: (batch, length, ...), of the joined sequence.
+        :return: (batch, 1 + passage length, ...).
         """
         if self.backbone.passage_first:
-            passage, question = logits.split([self.passage_length, self.question_length], dim=1)
+            passage, question = values.split([self.passage_length, self.question_length], dim=1)
         else:
-            question, passage = logits.split([self.question_length, self.passage_length], dim=1)
+            question, passage = values.split([self.question_length, self.passage_length], dim=1)
         if self.backbone.null_first:
             null = question[:, :1]
         elif self.question_mask is None:
             null = question[:, -1:]
         else:
-            null = question.gather(1, self.question_mask.sum(dim=1, keepdim=True) - 1)
-        if self.passage_mask is not None:
-            passage = passage.masked_fill(~self.passage_mask, torch.finfo(passage.dtype).min)
+            rows = torch.arange(len(question), device=question.device)
+            null = question[rows, self.question_mask.sum(dim=1) - 1][:, None]
         return torch.cat([null, passage], dim=1)
+
+    def hide_padding(self, logits: Tensor) -> Tensor:
+        """
+        The least value in place of the logits of padding.
+
+        :param logits: (batch, 1 + passage length), the null token's first.
+        """
+        if self.passage_mask is None:
+            return logits
+        present = F.pad(self.passage_mask, (1, 0), value=True)
+        return logits.masked_fill(~present, torch.finfo(logits.dtype).min)

@@ -20,7 +20,7 @@ from haystack_deformer.modeling.fingerprint import fingerprint_model
 logger = logging.getLogger(__name__)
 
 _OPSET = 17
-_FORMAT = 1
+_FORMAT = 2
 """Raised where graphs of an earlier version of this file cannot be used any more."""
 
 

@@ -40,6 +40,26 @@ def test_layers_cost_what_torch_counts(family: Family) -> None:
     assert counter.get_total_flops() == pytest.approx(expected, rel=0.001)
 
 
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_trimmed_layers_cost_what_torch_counts(family: Family) -> None:
+    """Families that say that they trim do so, and no other."""
+    backbone = backbone_class(family.config().model_type)(family.model())
+    positions = torch.arange(24)[None]
+    context = TokenContext(None, positions, torch.ones_like(positions))
+    states = backbone.embed(torch.randint(7, 90, (1, 24)), Block.PASSAGE)
+    layers = len(backbone.layers)
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        whole = backbone.span_logits(backbone.run_layers(states, layers - 1, layers, context), context)
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as trimmed:
+        logits = backbone.answer_logits(states, layers - 1, context, lambda values: values[:, 14:])
+    for some, every in zip(logits, whole, strict=True):
+        torch.testing.assert_close(some, every[:, 14:], atol=1e-5, rtol=0)
+    config = backbone.model.config
+    saved = layer_flops(config, 24) - layer_flops(config, 24, queries=10) if backbone.trims_last_layer else 0
+    head = 14 * 2 * 2 * config.hidden_size if backbone.trims_last_layer else 0
+    assert counter.get_total_flops() - trimmed.get_total_flops() == saved + head
+
+
 def test_question_is_counted_once() -> None:
     lengths = {"question_length": 27, "passage_length": 293}
     one, ten = (reading_flops(BASE, 9, **lengths, passages=passages) for passages in (1, 10))

@@ -119,6 +119,27 @@ class TestCut:
             assert_close(short.start_logits[row, : 1 + passage.shape[1]], alone.start_logits[0])
 
 
+class TestTrimmedLastLayer:
+    @torch.inference_mode()
+    def test_leaves_no_trace(self, model: DeFormerForQuestionAnswering) -> None:
+        """States of all tokens are asked for: then the last layer is upstream's own, over all of them."""
+        questions, passages = random_ids(5, 9, seed=7), random_ids(30, 12, seed=8)
+        (question_ids, question_mask), (passage_ids, passage_mask) = pad(questions, to=11), pad(passages, to=35)
+        inputs = (question_ids, passage_ids, question_mask, passage_mask)
+        trimmed, whole = model(*inputs), model(*inputs, output_hidden_states=True)
+        assert_close(trimmed.start_logits, whole.start_logits)
+        assert_close(trimmed.end_logits, whole.end_logits)
+
+    def test_drops_attention_in_training(self, make_tiny_bert: Any) -> None:
+        folder = make_tiny_bert(layers=1, attention_probs_dropout_prob=0.5, hidden_dropout_prob=0.0)
+        model = load(folder, 0)
+        question, passage = random_ids(5, 30)
+        assert_close(model(question, passage).start_logits, model(question, passage).start_logits)
+        model.train()
+        first, second = (model(question, passage).start_logits for _ in range(2))
+        assert not torch.allclose(first, second, atol=1e-3)
+
+
 class TestLoss:
     def test_is_the_mean_of_both_ends(self, model: DeFormerForQuestionAnswering) -> None:
         questions, passages = random_ids(6, 9, seed=14), random_ids(20, 11, seed=15)

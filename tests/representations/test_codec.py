@@ -1,6 +1,7 @@
 import logging
 from concurrent.futures import ThreadPoolExecutor
 
+import faiss
 import numpy as np
 import pytest
 
@@ -67,6 +68,15 @@ def test_fp16_clips_what_it_cannot_hold():
     codec = RepresentationCodec("SQfp16", 4)
     decoded = codec.decode(codec.encode(np.array([[65_504, 65_520, 1e9, -1e9], [0, 1, -1, 0.5]])))
     np.testing.assert_array_equal(decoded, [[65_504, 65_504, 65_504, -65_504], [0, 1, -1, 0.5]])
+
+
+@pytest.mark.filterwarnings("error")
+def test_fp16_decodes_every_value_as_faiss_does():
+    halves = np.arange(2**16, dtype=np.uint16).view(np.float16).reshape(-1, 4)
+    halves = halves[np.isfinite(halves).all(axis=1)]
+    codes = np.frombuffer(halves.tobytes(), np.uint8).reshape(-1, 8)  # as of a record: not to be written to
+    index = faiss.IndexScalarQuantizer(4, faiss.ScalarQuantizer.QT_fp16)
+    np.testing.assert_array_equal(RepresentationCodec("SQfp16", 4).decode(codes), index.sa_decode(codes))
 
 
 def test_fp16_leaves_its_input_alone():

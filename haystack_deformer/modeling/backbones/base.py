@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar
@@ -59,6 +59,9 @@ class Backbone(ABC):
 
     null_first: ClassVar[bool] = True
     """Whether the token whose logits stand for "no answer" opens the question's block or closes it."""
+
+    trims_last_layer: ClassVar[bool] = False
+    """Whether `answer_logits` leaves out what the last layer makes of tokens that cannot be answers."""
 
     fingerprint_fields: ClassVar[tuple[str, ...]]
     """Fields of the upstream config that change the states without changing the weights."""
@@ -194,6 +197,23 @@ class Backbone(ABC):
         :param context: of the joined sequence, for heads that look at more than one token at a time.
         :return: two of (batch, length).
         """
+
+    def answer_logits(
+        self, states: Tensor, start: int, context: TokenContext, columns: Callable[[Tensor], Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """
+        Run layers start + 1 to the last and mark the answers.
+
+        :param states: (batch, length, hidden_size), of the joined sequence.
+        :param start: layers that are done.
+        :param context: of the joined sequence.
+        :param columns: picks from (batch, length, ...) the columns that can be answers. A family may leave out what its
+            last layer makes of the others, and says so in `trims_last_layer`.
+        :return: the logits of a span's start and end in these columns alone.
+        """
+        states = self.run_layers(states, start, len(self.layers), context)
+        start_logits, end_logits = self.span_logits(states, context)
+        return columns(start_logits), columns(end_logits)
 
     def lower_modules(self, lower_layers: int) -> Iterator[tuple[str, nn.Module]]:
         """The modules whose weights a passage's states depend on, named for the fingerprint."""

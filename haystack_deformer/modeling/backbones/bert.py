@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from haystack_deformer.modeling.backbones.encoder import EncoderBackbone
+from haystack_deformer.modeling.backbones.bert_layers import BertLayersBackbone
 
 
-class BertBackbone(EncoderBackbone):
+class BertBackbone(BertLayersBackbone):
     """BERT and what is built like it (MiniLM, TinyBERT): `BertForQuestionAnswering`."""
 
     model_types = ("bert",)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from haystack_deformer.modeling.backbones.base import Block
-from haystack_deformer.modeling.backbones.encoder import EncoderBackbone
+from haystack_deformer.modeling.backbones.bert_layers import BertLayersBackbone
 
 
-class ElectraBackbone(EncoderBackbone):
+class ElectraBackbone(BertLayersBackbone):
     """ELECTRA's discriminator: `ElectraForQuestionAnswering`."""
 
     model_types = ("electra",)

@@ -15,6 +15,8 @@ class MPNetBackbone(RobertaBackbone):
     """MPNet: `MPNetForQuestionAnswering`. Training the layers above the cut further trains the shared bias too."""
 
     model_types = ("mpnet",)
+    # a layer's attention has modules of its own
+    trims_last_layer = False
 
     @property
     def shared(self) -> nn.Module:

@@ -9,15 +9,15 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from haystack_deformer.modeling.backbones.base import Block
-from haystack_deformer.modeling.backbones.encoder import EncoderBackbone
+from haystack_deformer.modeling.backbones.bert_layers import BertLayersBackbone
 from haystack_deformer.modeling.config import InputLayout
 
 
-class RobertaBackbone(EncoderBackbone):
+class RobertaBackbone(BertLayersBackbone):
     """RoBERTa, XLM-RoBERTa, CamemBERT: `RobertaForQuestionAnswering` and the like."""
 
     model_types: ClassVar[tuple[str, ...]] = ("roberta", "xlm-roberta", "camembert")
-    fingerprint_fields = (*EncoderBackbone.fingerprint_fields, "pad_token_id")
+    fingerprint_fields = (*BertLayersBackbone.fingerprint_fields, "pad_token_id")
 
     @staticmethod
     def layout(tokenizer: PreTrainedTokenizerFast) -> InputLayout:
