@@ -2,70 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from haystack_deformer.inference import PassageReader, Reading, passage_reader
-from haystack_deformer.modeling import DeFormerForQuestionAnswering
-from haystack_deformer.passages import PassageEncoder, PassageTokenizer, load_tokenizer
-from haystack_deformer.reading import TextSpan, best_spans, merge_windows
+from haystack_deformer.passages import PassageEncoder
 from haystack_deformer.representations import Representations
-
-QUESTIONS = ["what is the capital of france?", "which city has a river", "who was in berlin"]
-SENTENCE = "paris is the capital of france and has a river. "
-TEXTS = [
-    "paris is a city",
-    SENTENCE,
-    SENTENCE * 6,
-    "",
-    "berlin is the capital of germany.",
-    " \n",
-    "Café 😀 שלום paris",
-    SENTENCE * 3 + "berlin",
-    # near enough in length to be padded together on a CPU
-    "paris river city " * 13,
-    "paris river city " * 12 + "berlin germany",
-    "paris river city " * 12 + "france",
-]
-
-
-@pytest.fixture(scope="module")
-def encoder(tiny_deformer: Path) -> PassageEncoder:
-    model = DeFormerForQuestionAnswering.from_pretrained(tiny_deformer)
-    passages = PassageTokenizer(load_tokenizer(tiny_deformer), model.deformer_config, model.backbone)
-    return PassageEncoder(model, passages, name="tiny")
-
-
-@pytest.fixture
-def memory(encoder: PassageEncoder) -> Representations:
-    return Representations.open(encoder.manifest("SQfp16"), training_sample=encoder.sample_states)
-
-
-def store(representations: Representations, encoder: PassageEncoder, texts: list[str]) -> None:
-    made = encoder.encode(texts)
-    representations.put({representations.key(text): one for text, one in zip(texts, made, strict=True)})
-
-
-def one_shot(encoder: PassageEncoder, question: str, text: str, top_k_per_window: int = 1) -> list[TextSpan]:
-    """The long way: question and window in one sequence, no states between."""
-    (passage,) = encoder.tokenizer.passages([text])
-    question_ids = torch.tensor([encoder.tokenizer.question(question)])
-    windows = []
-    for ids, offsets in zip(passage.window_ids, passage.window_offsets, strict=True):
-        with torch.inference_mode():
-            logits = encoder.model(question_ids, torch.tensor([ids]))
-        windows += best_spans(logits.start_logits.numpy(), logits.end_logits.numpy(), [offsets], top_k=top_k_per_window)
-    return merge_windows(windows, 3)
-
-
-def assert_same(one: list[TextSpan], other: list[TextSpan], tolerance: float = 1e-4) -> None:
-    assert [(span.start, span.end) for span in one] == [(span.start, span.end) for span in other]
-    assert [span.margin for span in one] == pytest.approx([span.margin for span in other], abs=tolerance)
+from tests.inference.reading_cases import QUESTIONS, SENTENCE, TEXTS, assert_same, one_shot, store
 
 
 class TestRead:
@@ -196,94 +141,6 @@ class TestReadPairs:
         assert "Reading" not in capfd.readouterr().err
         PassageReader(encoder).read_pairs(QUESTIONS, TEXTS, self.PAIRS, progress_bar=True)
         assert f"{len(self.PAIRS)}/{len(self.PAIRS)}" in capfd.readouterr().err
-
-
-class TestStoredStates:
-    def test_answer_the_same_as_computed_ones(self, encoder: PassageEncoder, memory: Representations) -> None:
-        reader = PassageReader(encoder, memory)
-        before = reader.read(QUESTIONS[0], TEXTS)
-        store(memory, encoder, TEXTS)
-        after = reader.read(QUESTIONS[0], TEXTS)
-        assert (before.found, before.computed) == (0, len(TEXTS))
-        assert (after.found, after.computed) == (len(TEXTS), 0)
-        for one, other in zip(before.spans, after.spans, strict=True):
-            # through the codec both: computed states are rounded as stored ones are
-            assert_same(one, other, 1e-4)
-
-    def test_codec_costs_little(self, encoder: PassageEncoder, memory: Representations) -> None:
-        store(memory, encoder, TEXTS)
-        stored = PassageReader(encoder, memory).read(QUESTIONS[0], TEXTS)
-        plain = PassageReader(encoder).read(QUESTIONS[0], TEXTS)
-        for one, other in zip(stored.spans, plain.spans, strict=True):
-            assert [span.margin for span in one] == pytest.approx([span.margin for span in other], abs=0.1)
-
-    def test_are_what_is_read(self, encoder: PassageEncoder, memory: Representations) -> None:
-        """Put one text's states under another's key: its spans come out. No passage is tokenised."""
-        (other,) = encoder.encode([SENTENCE])
-        memory.put({memory.key("berlin " * 20): other})
-        reader = PassageReader(encoder, memory)
-        swapped = reader.read(QUESTIONS[0], ["berlin " * 20])
-        assert (swapped.found, swapped.computed) == (1, 0)
-        assert_same(swapped.spans[0], reader.read(QUESTIONS[0], [SENTENCE]).spans[0])
-
-    def test_some_are_there(self, encoder: PassageEncoder, memory: Representations) -> None:
-        store(memory, encoder, TEXTS[::2])
-        reader = PassageReader(encoder, memory)
-        reading = reader.read(QUESTIONS[0], TEXTS)
-        assert (reading.found, reading.computed) == (6, 5)
-        for text, spans in zip(TEXTS, reading.spans, strict=True):
-            assert_same(spans, reader.read(QUESTIONS[0], [text]).spans[0])
-
-    def test_on_disk(self, encoder: PassageEncoder, tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
-        manifest = encoder.manifest("SQfp16")
-        with Representations.open(manifest, tmp_path / "states") as writer:
-            store(writer, encoder, TEXTS)
-        with Representations.open(manifest, tmp_path / "states", read_only=True) as representations:
-            reading = PassageReader(encoder, representations).read(QUESTIONS[0], TEXTS)
-        assert (reading.found, reading.computed) == (len(TEXTS), 0)
-        for text, spans in zip(TEXTS, reading.spans, strict=True):
-            expected = one_shot(encoder, QUESTIONS[0], text)
-            assert [span.margin for span in spans] == pytest.approx([span.margin for span in expected], abs=0.1)
-        # torch warns of memory that it may not write to
-        assert not [warning for warning in recwarn if "writable" in str(warning.message)]
-
-    def test_of_another_cut_are_not_found(self, encoder: PassageEncoder, tiny_bert: Path, tmp_path: Path) -> None:
-        model = DeFormerForQuestionAnswering.from_pretrained(
-            tiny_bert, 1, max_seq_len=62, doc_stride=20, max_question_length=20
-        )
-        tokenizer = PassageTokenizer(load_tokenizer(tiny_bert), model.deformer_config, model.backbone)
-        other = PassageEncoder(model, tokenizer, name="other")
-        with Representations.open(encoder.manifest("SQfp16"), tmp_path / "states") as mine:
-            store(mine, encoder, TEXTS)
-        with Representations.open(other.manifest("SQfp16"), tmp_path / "states") as theirs:
-            reading = PassageReader(other, theirs).read(QUESTIONS[0], TEXTS)
-        assert (reading.found, reading.computed) == (0, len(TEXTS))
-
-
-class TestReportOfComputed:
-    def test_is_a_warning_once(self, encoder: PassageEncoder, caplog: pytest.LogCaptureFixture) -> None:
-        caplog.set_level(logging.INFO)
-        reader = PassageReader(encoder)
-        reader.read(QUESTIONS[0], TEXTS[:3])
-        reader.read(QUESTIONS[0], TEXTS[:2])
-        assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
-        assert "3 passages of 3 were not stored" in caplog.records[0].getMessage()
-        assert "no store was given" in caplog.records[0].getMessage()
-
-    def test_names_the_remedy_and_the_count(
-        self, encoder: PassageEncoder, memory: Representations, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        store(memory, encoder, TEXTS[:2])
-        PassageReader(encoder, memory).read(QUESTIONS[0], TEXTS[:3])
-        assert "1 passages of 3 were not stored" in caplog.text
-        assert "update_representations()" in caplog.text
-
-    def test_is_not_made_where_all_are_stored(
-        self, encoder: PassageEncoder, memory: Representations, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        store(memory, encoder, TEXTS)
-        PassageReader(encoder, memory).read(QUESTIONS[0], TEXTS)
-        assert not caplog.records
 
 
 def test_threads_get_what_one_gets(encoder: PassageEncoder, memory: Representations) -> None:

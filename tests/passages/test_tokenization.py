@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,14 +12,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from transformers import AutoModelForQuestionAnswering, BertTokenizer, BertTokenizerFast
+from transformers import BertTokenizerFast
 
-from haystack_deformer.modeling import DeFormerConfig
-from haystack_deformer.modeling.backbones.bert import BertBackbone
-from haystack_deformer.passages import PassageEncoder, PassageTokenizer, TokenizedPassage, load_tokenizer
+from haystack_deformer.passages import PassageEncoder, PassageTokenizer
+from tests.passages.windows import make, tokens_of, unwind
 
-ROOM = 10
-STRIDE = 4
 # any character, lone surrogates among them, and many of those that the tiny vocabulary knows
 TEXTS = st.text(st.one_of(st.characters(), st.sampled_from("abc xyz, \u0301\u200d\ud800😀é")), max_size=120)
 FIXTURES_ARE_CONSTANT = settings(
@@ -28,32 +24,9 @@ FIXTURES_ARE_CONSTANT = settings(
 )
 
 
-def make(tokenizer: BertTokenizerFast, room: int = ROOM, stride: int = STRIDE, question: int = 6) -> PassageTokenizer:
-    """Windows of `room` tokens of text."""
-    config = DeFormerConfig(1, max_seq_len=question + 2 + room + 1, doc_stride=stride, max_question_length=question)
-    return PassageTokenizer(tokenizer, config, BertBackbone)
-
-
 @pytest.fixture(scope="module")
 def passages(tiny_tokenizer: BertTokenizerFast) -> PassageTokenizer:
     return make(tiny_tokenizer)
-
-
-def tokens_of(tokenizer: BertTokenizerFast, text: str) -> list[int]:
-    """The whole text's tokens, without windows."""
-    return tokenizer.encode(text.encode("utf-8", "replace").decode(), add_special_tokens=False)
-
-
-def unwind(passage: TokenizedPassage, stride: int = STRIDE) -> tuple[list[int], np.ndarray]:
-    """The whole text's tokens and offsets, put together again from its windows without their [SEP]."""
-    ids: list[int] = []
-    offsets: list[np.ndarray] = []
-    for number, (window, places) in enumerate(zip(passage.window_ids, passage.window_offsets, strict=True)):
-        overlap = len(ids) - number * stride
-        assert ids[len(ids) - overlap :] == window[:overlap]
-        ids += window[overlap:-1]
-        offsets.append(places[overlap:-1])
-    return ids, np.concatenate(offsets) if offsets else np.zeros((0, 2), dtype=np.uint32)
 
 
 class TestWindows:
@@ -227,79 +200,12 @@ class TestQuestion:
         assert tiny_tokenizer.decode(passages.question("paris \ud83d")) == "[CLS] paris? [SEP]"
 
 
-class TestSettings:
-    def test_slow_tokenizer_is_refused(self, tiny_tokenizer: BertTokenizerFast, tmp_path: Path) -> None:
-        slow = BertTokenizer(vocab_file=tiny_tokenizer.save_vocabulary(str(tmp_path))[0])
-        with pytest.raises(ValueError, match=r"BertTokenizer is a slow tokenizer.*use_fast=True"):
-            make(slow)
-
-    def test_stride_too_large_is_refused(self, tiny_tokenizer: BertTokenizerFast) -> None:
-        with pytest.raises(ValueError, match="doc_stride=11"):
-            make(tiny_tokenizer, stride=11)
-
-    @pytest.mark.parametrize(
-        ("lengths", "culprit"),
-        [
-            ({"max_seq_len": 60, "max_question_length": 20}, "max_seq_len=60"),
-            ({"max_seq_len": 60, "max_question_length": 40}, "max_question_length=40"),
-        ],
-        ids=["window", "question"],
-    )
-    def test_blocks_longer_than_the_positions_are_refused(
-        self, make_tiny_bert: Any, tiny_tokenizer: BertTokenizerFast, lengths: dict[str, int], culprit: str
-    ) -> None:
-        folder = make_tiny_bert(layers=1, max_position_embeddings=32)
-        backbone = BertBackbone(AutoModelForQuestionAnswering.from_pretrained(folder))
-        with pytest.raises(ValueError, match=rf"{culprit} makes a block of .* positions for 32"):
-            PassageTokenizer(tiny_tokenizer, DeFormerConfig(0, doc_stride=8, **lengths), backbone)
-        PassageTokenizer(
-            tiny_tokenizer, DeFormerConfig(0, doc_stride=8, max_seq_len=62, max_question_length=28), backbone
-        )
-
-    def test_truncation_and_padding_of_the_callers_tokenizer_do_not_count(
-        self, tiny_bert: Path, tiny_tokenizer: BertTokenizerFast
-    ) -> None:
-        """Sentence encoders record a truncation in tokenizer.json, and any call sets one anew."""
-        text = "paris city " * 20
-        own = load_tokenizer(tiny_bert)
-        own.backend_tokenizer.enable_truncation(3)
-        own.backend_tokenizer.enable_padding(length=64)
-        passages = make(own)
-        own(text, truncation=True, max_length=5, padding="max_length")
-        assert unwind(passages.passages([text, "paris"])[0])[0] == tokens_of(tiny_tokenizer, text)
-        assert passages.fingerprint == make(tiny_tokenizer).fingerprint
-
-
-class TestFingerprint:
-    def test_is_the_same_for_the_same(self, tiny_tokenizer: BertTokenizerFast, tiny_bert: Path) -> None:
-        assert make(tiny_tokenizer).fingerprint == make(load_tokenizer(tiny_bert)).fingerprint
-
-    def test_changes_with_window_and_stride(self, tiny_tokenizer: BertTokenizerFast) -> None:
-        prints = [make(tiny_tokenizer, *lengths).fingerprint for lengths in ((10, 4), (11, 4), (10, 5))]
-        assert all(one != other for one, other in ((prints[0], prints[1]), (prints[0], prints[2])))
-
-    def test_changes_with_the_tokenizer(self, tiny_tokenizer: BertTokenizerFast, tmp_path: Path) -> None:
-        vocabulary = Path(tiny_tokenizer.save_vocabulary(str(tmp_path))[0])
-        cased = BertTokenizerFast(vocab_file=str(vocabulary), do_lower_case=False)
-        assert make(cased).fingerprint != make(tiny_tokenizer).fingerprint
-
-
 def test_threads_get_what_one_gets(passages: PassageTokenizer) -> None:
     texts = [f"the capital of country {number} is city {number % 7} " * (number % 5 + 1) for number in range(64)]
     alone = [passages.passages([text])[0].window_ids for text in texts]
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(lambda text: passages.passages([text])[0].window_ids, texts))
     assert together == alone
-
-
-class TestLoadTokenizer:
-    def test_is_the_fast_one(self, tiny_bert: Path) -> None:
-        assert load_tokenizer(tiny_bert).is_fast
-
-    def test_is_made_from_a_vocabulary_alone(self, tiny_bert: Path, tmp_path: Path) -> None:
-        folder = shutil.copytree(tiny_bert, tmp_path / "model")
-        (folder / "tokenizer.json").unlink()
-        assert load_tokenizer(folder).is_fast
 
 
 def test_special_tokens_in_a_text_are_text(tiny_encoder: PassageEncoder) -> None:

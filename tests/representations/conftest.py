@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from haystack_deformer.representations import PassageRepresentation
+from tests.representations.scripts import HEAD
 
 ROOT = Path(__file__).parents[2]
 
@@ -72,3 +73,9 @@ def path(request, tmp_path):
 @pytest.fixture
 def folder(tmp_path):
     return tmp_path / "states"
+
+
+@pytest.fixture
+def run(python: Callable[..., subprocess.Popen[str]]) -> Callable[..., subprocess.Popen[str]]:
+    """Run a script about a store in a process of its own."""
+    return lambda script, *arguments: python(HEAD + script, *arguments)

@@ -11,6 +11,8 @@ import transformers
 from torch import Tensor
 from transformers import PretrainedConfig, PreTrainedModel
 
+from haystack_deformer.modeling import DeFormerConfig, DeFormerForQuestionAnswering
+
 VOCABULARY = 99
 LAYERS = 3
 TINY = {
@@ -166,3 +168,7 @@ ALL = {
 
 # an older transformers does not know every family
 FAMILIES = {name: family for name, family in ALL.items() if hasattr(transformers, family.name + family.head)}
+
+
+def cut(model: PreTrainedModel, lower_layers: int) -> DeFormerForQuestionAnswering:
+    return DeFormerForQuestionAnswering(model, DeFormerConfig(lower_layers)).eval()
