@@ -1,0 +1,40 @@
+"""`cloze`: questions made of passages, for a teacher to answer in training."""
+
+# torch takes seconds to import: the command imports what it needs, so that --help is at once
+# ruff: noqa: PLC0415
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from haystack_deformer.cli.app import app, clear_errors
+
+
+@app.command()
+def cloze(
+    data: Annotated[
+        list[Path], typer.Option(help="SQuAD-format JSON, plain or gzip, or a folder of texts. Repeat for several.")
+    ],
+    output: Annotated[Path, typer.Option(help="SQuAD-format JSON to write, compressed if its name ends in .gz.")],
+    per_passage: Annotated[int, typer.Option(help="Questions of a passage at most.", min=1)] = 8,
+    seed: Annotated[int, typer.Option(help="Decides phrases and words.")] = 0,
+) -> None:
+    """Questions out of your passages' own sentences (English), for `train --unlabelled`."""
+    with clear_errors():
+        from haystack_deformer.training.cloze import make_cloze_file
+
+        passages = [passage for path in data for passage in _passages(path)]
+        count = make_cloze_file(passages, output, per_passage=per_passage, seed=seed)
+        typer.echo(f"{count:,} questions on {len(set(passages)):,} passages: {output}")
+
+
+def _passages(path: Path) -> list[str]:
+    if path.is_dir():
+        from haystack_deformer.corpus.texts import read_folder, split_text
+
+        texts = read_folder(path).values()
+        return [text[start:end] for text in texts for start, end in split_text(text)]
+    from haystack_deformer.training.squad import load_squad
+
+    return [example.context for example in load_squad(path, labelled=False)[0]]
