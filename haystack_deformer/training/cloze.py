@@ -24,8 +24,9 @@ _YEAR = re.compile(r"\(?[12]\d{3}\D*$")
 _UNIT = re.compile(r"(million|billion|percent|years?|days?|people|km|miles)", re.IGNORECASE)
 _PUNCTUATION = re.compile(r"[,.;:()\"]+")
 _FUNCTION_WORDS = frozenset(
-    "a also an and are as at be been but by can for from had has have he her his if in into is it its may not of on or "
-    "she such than that the their then there these they this those to was were which who will with would".split()  # noqa: SIM905  # to be read as words
+    "a also an and are as at be been but by can for from had has have he her his if in into is it its may "  # noqa: SIM905
+    "not of on or she such than that the their then there these they this those to was were which who "
+    "will with would".split()
 )
 _NAME_ASKED = ("who", "what", "which", "where", "whose")
 _NUMBER_ASKED = ("how many", "how much", "what")
