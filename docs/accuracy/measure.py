@@ -10,6 +10,7 @@ Measure trained models on one set of questions, and write the table and the plot
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -133,7 +134,7 @@ def _keep_settings(how: str, folder: Path) -> None:
     for name in ("train", "unlabelled"):
         settings[name] = [Path(path).name for path in settings[name]]
     (HERE / "runs").mkdir(exist_ok=True)
-    path = HERE / "runs" / f"{how.replace(' ', '-')}-k{settings['lower_layers']}.json"
+    path = HERE / "runs" / f"{re.sub(r'[^a-z0-9]+', '-', how.lower())}-k{settings['lower_layers']}.json"
     path.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
 
