@@ -89,9 +89,11 @@ def show() -> None:
     mpl.use("agg")
     typer.echo("\n".join(_table()))
     rows = _rows()
+    exact = [row for row in rows if row["codec"] in _EXACT]
+    coded = {(row["how"], row["lower_layers"]) for row in rows if row not in exact}
     for column, label, chosen in (
-        ("times_less_computed", "times less computed for a question", [row for row in rows if row["codec"] in _EXACT]),
-        ("bytes_per_passage", "bytes a passage", [row for row in rows if row["bytes_per_passage"]]),
+        ("times_less_computed", "times less computed for a question", exact),
+        ("bytes_per_passage", "bytes a passage", [row for row in rows if (row["how"], row["lower_layers"]) in coded]),
     ):
         figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
         for how in dict.fromkeys(row["how"] for row in chosen):
@@ -101,6 +103,9 @@ def show() -> None:
                 name = f"k={row['lower_layers']}" + ("" if row["codec"] in _EXACT else f" {row['codec']}")
                 axes.annotate(name, (x, y), textcoords="offset points", xytext=(4, 4), fontsize=7)
         axes.set(xlabel=label, ylabel="F1", xscale="log")
+        values = sorted({row[column] for row in chosen})
+        axes.set_xticks(values, [f"{value:,.3g}" if value < 100 else f"{value:,}" for value in values])
+        axes.minorticks_off()
         axes.legend(fontsize=8)
         figure.savefig(HERE / f"f1-{column.replace('_', '-')}.png", dpi=110)
         plt.close(figure)
