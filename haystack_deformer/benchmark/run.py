@@ -97,7 +97,16 @@ def run_benchmark(
         "latency": lambda: measure_latency(readers, subject, top_k=settings.top_k, rounds=settings.rounds),
         "cold": lambda: measure_latency(ours, subject, top_k=settings.top_k, rounds=settings.rounds, before=drop),
         "memory": lambda: measure_memory(
-            readers, {**arguments, "data": settings.data, "codec": settings.codec, "top_k": settings.top_k}
+            # of the model that is there: to make one takes more memory than to read with it
+            readers,
+            {
+                **arguments,
+                "model": subject.model,
+                "lower_layers": subject.lower_layers,
+                "data": settings.data,
+                "codec": settings.codec,
+                "top_k": settings.top_k,
+            },
         ),
         "threads": lambda: measure_threads(readers, subject, top_k=settings.top_k, calls=settings.rounds),
         "indexing": lambda: [

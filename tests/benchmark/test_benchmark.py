@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from transformers import AutoModelForQuestionAnswering
 from haystack_deformer.benchmark import readers as readers_module
 from haystack_deformer.benchmark.cold import drop_from_memory, resident_bytes
 from haystack_deformer.benchmark.full_onnx import FullOnnxReader
+from haystack_deformer.benchmark.memory import peak_memory
 from haystack_deformer.benchmark.plots import draw_plots
 from haystack_deformer.benchmark.readers import make_readers, make_store
 from haystack_deformer.benchmark.report import render_report
@@ -90,6 +93,16 @@ def test_pages_leave_the_memory(tmp_path: Path) -> None:
     if resident_bytes(path) == 1 << 20:
         pytest.skip("this file system keeps its pages")
     assert resident_bytes(path) == 0
+
+
+def test_peak_memory_is_the_processes_own() -> None:
+    """Linux hands the highest of a parent on to its child's own figure, which is not what the child took."""
+    ballast = np.ones(1_500_000_000 // 8)
+    code = "from haystack_deformer.benchmark.memory import peak_memory; print(peak_memory())"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    megabytes = ballast.nbytes // 1_000_000
+    assert peak_memory() > megabytes
+    assert 50 < int(result.stdout) < megabytes
 
 
 def test_made_states_go_on_where_they_were_stopped(bert: str, tmp_path: Path) -> None:
