@@ -86,7 +86,6 @@ def run_benchmark(
     readers = make_readers(subject, store, folder, settings.only)
     ours = {name: reader for name, reader in readers.items() if name.startswith(OURS)}
     few = max(3, settings.rounds // 4)
-    arguments = {"folder": str(folder), "model": settings.model, "lower_layers": settings.lower_layers}
     # the fastest that there is: what grows beside it shows most
     fastest = ("onnx", "int8") if f"{OURS}, ONNX int8" in ours else ("torch", "float32")
 
@@ -97,10 +96,10 @@ def run_benchmark(
         "latency": lambda: measure_latency(readers, subject, top_k=settings.top_k, rounds=settings.rounds),
         "cold": lambda: measure_latency(ours, subject, top_k=settings.top_k, rounds=settings.rounds, before=drop),
         "memory": lambda: measure_memory(
-            # of the model that is there: to make one takes more memory than to read with it
             readers,
             {
-                **arguments,
+                "folder": str(folder),
+                # the one that is there: to make a model takes more memory than to read with it
                 "model": subject.model,
                 "lower_layers": subject.lower_layers,
                 "data": settings.data,

@@ -31,10 +31,9 @@ def cloze(
 
 def _passages(path: Path) -> list[str]:
     if path.is_dir():
-        from haystack_deformer.corpus.texts import read_folder, split_text
+        from haystack_deformer.corpus.texts import read_folder, text_documents
 
-        texts = read_folder(path).values()
-        return [text[start:end] for text in texts for start, end in split_text(text)]
+        return [document.content for document in text_documents(read_folder(path))]
     from haystack_deformer.training.squad import load_squad
 
     return [example.context for example in load_squad(path, labelled=False)[0]]

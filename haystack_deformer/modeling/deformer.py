@@ -153,6 +153,7 @@ class DeFormerForQuestionAnswering(DeFormerPreTrainedModel):
             logits = self.backbone.answer_logits(states, self.lower_layers, context, blocks.answer_columns)
             start_logits, end_logits = map(blocks.hide_padding, logits)
             return SpanLogits(start_logits=start_logits, end_logits=end_logits)
+        # a layer at a time only for who wants to see between them: a backbone prepares its masks once a call
         hidden_states = []
         for layer in range(self.lower_layers, self.num_layers):
             states = self.backbone.run_layers(states, layer, layer + 1, context)

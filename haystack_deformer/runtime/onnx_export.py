@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 _OPSET = 17
 _FORMAT = 2
-"""Raised where graphs of an earlier version of this file cannot be used any more."""
+"""Raised where graphs of an earlier version of this file are not to be used any more."""
 
 
 class _Question(nn.Module):

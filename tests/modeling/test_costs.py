@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import pytest
 import torch
+from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig
 
 from haystack_deformer.modeling import Block, TokenContext, backbone_class
+from haystack_deformer.modeling.backbones import Backbone
 from haystack_deformer.modeling.costs import compute_ratio, convolution_flops, layer_flops, reading_flops
 from tests.modeling.backbones.families import FAMILIES, Family
 
+T = TypeVar("T")
 BASE = BertConfig()
 LARGE = BertConfig(hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, intermediate_size=4096)
 
@@ -26,38 +32,48 @@ def test_published_figures(config: BertConfig, lower_layers: int, published: flo
     assert ratio == pytest.approx(published, abs=0.005)
 
 
-@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
-def test_layers_cost_what_torch_counts(family: Family) -> None:
+def embedded(family: Family) -> tuple[Backbone, Tensor, TokenContext]:
+    """A model of the family, 24 tokens of a passage as they enter its first layer, and what layers know of them."""
     backbone = backbone_class(family.config().model_type)(family.model())
     positions = torch.arange(24)[None]
     context = TokenContext(None, positions, torch.ones_like(positions))
-    states = backbone.embed(torch.randint(7, 90, (1, 24)), Block.PASSAGE)
+    return backbone, backbone.embed(torch.randint(7, 90, (1, 24)), Block.PASSAGE), context
+
+
+def counted(work: Callable[[], T]) -> tuple[int, T]:
+    """Operations that torch counts, and what was made of them."""
     # of a fused attention torch counts nothing on a CPU
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-        backbone.run_layers(states, 0, 2, context)
+        result = work()
+    return counter.get_total_flops(), result
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_layers_cost_what_torch_counts(family: Family) -> None:
+    backbone, states, context = embedded(family)
+    flops, _ = counted(lambda: backbone.run_layers(states, 0, 2, context))
     config = backbone.model.config
     expected = 2 * layer_flops(config, 24) + convolution_flops(config, 24)
-    assert counter.get_total_flops() == pytest.approx(expected, rel=0.001)
+    assert flops == pytest.approx(expected, rel=0.001)
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 def test_trimmed_layers_cost_what_torch_counts(family: Family) -> None:
     """Families that say that they trim do so, and no other."""
-    backbone = backbone_class(family.config().model_type)(family.model())
-    positions = torch.arange(24)[None]
-    context = TokenContext(None, positions, torch.ones_like(positions))
-    states = backbone.embed(torch.randint(7, 90, (1, 24)), Block.PASSAGE)
+    backbone, states, context = embedded(family)
     layers = len(backbone.layers)
-    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-        whole = backbone.span_logits(backbone.run_layers(states, layers - 1, layers, context), context)
-    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as trimmed:
-        logits = backbone.answer_logits(states, layers - 1, context, lambda values: values[:, 14:])
+    flops, whole = counted(
+        lambda: backbone.span_logits(backbone.run_layers(states, layers - 1, layers, context), context)
+    )
+    trimmed, logits = counted(
+        lambda: backbone.answer_logits(states, layers - 1, context, lambda values: values[:, 14:])
+    )
     for some, every in zip(logits, whole, strict=True):
         torch.testing.assert_close(some, every[:, 14:], atol=1e-5, rtol=0)
     config = backbone.model.config
     saved = layer_flops(config, 24) - layer_flops(config, 24, queries=10) if backbone.trims_last_layer else 0
     head = 14 * 2 * 2 * config.hidden_size if backbone.trims_last_layer else 0
-    assert counter.get_total_flops() - trimmed.get_total_flops() == saved + head
+    assert flops - trimmed == saved + head
 
 
 def test_question_is_counted_once() -> None:

@@ -1,4 +1,4 @@
-"""Stores that several processes open: what their scripts begin with, and fixtures to run them."""
+"""Stores that several processes open: what their scripts begin with, and the record that both sides know."""
 
 from __future__ import annotations
 
