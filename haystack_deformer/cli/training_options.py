@@ -24,6 +24,9 @@ SETTINGS: dict[str, Any] = {
     "unlabelled": Annotated[
         list[Path] | None, typer.Option(help="SQuAD-format JSON whose questions are learnt from the teacher alone.")
     ],
+    "hard_negatives": Annotated[
+        float, typer.Option(help="Like passages of other questions that each question is asked of as well.", min=0)
+    ],
     "ce_weight": Annotated[float, typer.Option(help="Gamma, of the labels' cross-entropy.")],
     "kd_weight": Annotated[float, typer.Option(help="Alpha, of the divergence from the teacher's logits.")],
     "lrs_weight": Annotated[

@@ -53,6 +53,9 @@ class TrainingConfig:
         used.
     :param unlabelled: files in SQuAD format whose questions are learnt from the teacher alone; their answers are not
         read.
+    :param hard_negatives: passages of other questions that each question is asked of as well, on the average, among
+        those most like it: a reader of retrieved passages has to tell which of them answers. With a teacher it says
+        what is in them; without, they count as having no answer, but for those that hold one of the question's.
     :param ce_weight: gamma, of the cross-entropy with the labels.
     :param kd_weight: alpha, of the divergence from the teacher's logits.
     :param lrs_weight: beta, of the squared difference from the teacher's states above the cut.
@@ -83,6 +86,7 @@ class TrainingConfig:
     freeze_lower: bool = False
     teacher: str | None = None
     unlabelled: tuple[str, ...] = ()
+    hard_negatives: float = 0.0
     # the paper's for k = 9 of 12
     ce_weight: float = 0.7
     kd_weight: float = 1.1
@@ -95,6 +99,9 @@ class TrainingConfig:
             raise ValueError(msg)
         if not 0 <= self.held_out < 1:
             msg = f"held_out is a share of the passages from 0 up to 1, got {self.held_out}."
+            raise ValueError(msg)
+        if not 0 <= self.hard_negatives < float("inf"):
+            msg = f"hard_negatives is a number of passages for each question, 0 or more, got {self.hard_negatives}."
             raise ValueError(msg)
         if self.freeze_lower and not self.lower_layers:
             msg = "freeze_lower=True with lower_layers=0 would freeze the embeddings alone: give a cut of 1 or more."

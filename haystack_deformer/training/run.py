@@ -16,6 +16,7 @@ from haystack_deformer.passages import PassageTokenizer, load_tokenizer
 from haystack_deformer.training.config import TrainingConfig
 from haystack_deformer.training.distillation import check_teacher
 from haystack_deformer.training.features import SquadFeatures, collate_numbered
+from haystack_deformer.training.negatives import hard_negatives
 from haystack_deformer.training.squad import SquadExample, load_squad, split_held_out
 from haystack_deformer.training.teaching import KeptLessons, Teacher
 from haystack_deformer.training.trainer import DeFormerTrainer
@@ -142,6 +143,16 @@ def _features(config: TrainingConfig, passages: PassageTokenizer, *, progress_ba
     examples, held_out = split_held_out(examples, config.held_out)
     if held_out:
         logger.info("%d questions on held-out passages take no part.", len(held_out))
+    if config.hard_negatives:
+        negatives = hard_negatives(
+            examples,
+            config.hard_negatives,
+            labelled=config.teacher is None,
+            seed=config.seed,
+            progress_bar=progress_bar,
+        )
+        logger.log(logging.INFO if negatives else logging.WARNING, "%d hard negatives were found.", len(negatives))
+        examples += negatives
     dataset = SquadFeatures(examples, passages, progress_bar=progress_bar)
     for why, ids in (
         ("whose answer is longer than a window's overlap and stands whole in none", dataset.unreachable),

@@ -78,6 +78,8 @@ def test_a_setting_from_after_a_run_has_its_default(tmp_path: Path) -> None:
         ({"attention_dropout": -0.1}, r"attention_dropout is a share .* got -0\.1"),
         ({"questions_per_window": 0}, "questions_per_window must be at least 1, got 0"),
         ({"freeze_lower": True, "lower_layers": 0}, "give a cut of 1 or more"),
+        ({"hard_negatives": -1.0}, r"hard_negatives is a number of passages .* got -1\.0"),
+        ({"hard_negatives": float("nan")}, "hard_negatives is a number of passages"),
         ({"unlabelled": ("c.json",)}, "only be learnt from a teacher"),
     ],
 )
