@@ -34,6 +34,6 @@ def _passages(path: Path) -> list[str]:
         from haystack_deformer.corpus.texts import read_folder, text_documents
 
         return [document.content for document in text_documents(read_folder(path))]
-    from haystack_deformer.training.squad import load_squad
+    from haystack_deformer.training.squad import load_passages
 
-    return [example.context for example in load_squad(path, labelled=False)[0]]
+    return load_passages(path)

@@ -95,6 +95,18 @@ def load_squad(
     return examples, report
 
 
+def load_passages(path: str | os.PathLike[str]) -> list[str]:
+    """
+    Read the passages of a file in SQuAD format, whether it asks anything of them or not.
+
+    :param path: the file, plain or gzip.
+    :raises FileNotFoundError: for a file that is not there.
+    :raises ValueError: for a file that is not JSON, is truncated or lacks a field; names the file and the place.
+    """
+    path = Path(path)
+    return [context for _, context, _ in _paragraphs(path, _load_json(path))]
+
+
 def split_held_out(examples: Iterable[SquadExample], share: float) -> tuple[list[SquadExample], list[SquadExample]]:
     """
     Divide questions by their passages, so that no passage is on both sides.
@@ -149,21 +161,26 @@ def _load_json(path: Path) -> dict[str, Any]:
 
 def _questions(path: Path, squad: dict[str, Any], labelled: bool) -> Iterator[tuple[int, dict[str, Any], str]]:
     number = 0
+    for place, context, paragraph in _paragraphs(path, squad):
+        for k, question in enumerate(_field(paragraph, "qas", list, place)):
+            place_of_question = f"{place}.qas[{k}]"
+            _field(question, "question", str, place_of_question)
+            # without them, as in a test set, every question would train as unanswerable
+            unread = not labelled or question.get("is_impossible")
+            answers = [] if unread else _field(question, "answers", list, place_of_question)
+            for m, answer in enumerate(answers):
+                _field(answer, "text", str, f"{place_of_question}.answers[{m}]")
+                _field(answer, "answer_start", int, f"{place_of_question}.answers[{m}]")
+            yield number, question, context
+            number += 1
+
+
+def _paragraphs(path: Path, squad: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Where each stands in its file, its passage, and all of it."""
     for i, article in enumerate(squad["data"]):
         for j, paragraph in enumerate(_field(article, "paragraphs", list, f"{path}: data[{i}]")):
             place = f"{path}: data[{i}].paragraphs[{j}]"
-            context = _field(paragraph, "context", str, place)
-            for k, question in enumerate(_field(paragraph, "qas", list, place)):
-                place_of_question = f"{place}.qas[{k}]"
-                _field(question, "question", str, place_of_question)
-                # without them, as in a test set, every question would train as unanswerable
-                unread = not labelled or question.get("is_impossible")
-                answers = [] if unread else _field(question, "answers", list, place_of_question)
-                for m, answer in enumerate(answers):
-                    _field(answer, "text", str, f"{place_of_question}.answers[{m}]")
-                    _field(answer, "answer_start", int, f"{place_of_question}.answers[{m}]")
-                yield number, question, context
-                number += 1
+            yield place, _field(paragraph, "context", str, place), paragraph
 
 
 def _field(value: Any, name: str, kind: type, place: str) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from haystack_deformer.training.squad import SquadExample, load_squad, split_held_out
+from haystack_deformer.training.squad import SquadExample, load_passages, load_squad, split_held_out
 
 CONTEXT = "Paris is the capital of France. Berlin is a city."
 
@@ -249,6 +249,16 @@ class TestSplitHeldOut:
     def test_none_and_all(self) -> None:
         assert split_held_out(self.examples, 0) == (self.examples, [])
         assert split_held_out(self.examples, 1) == ([], self.examples)
+
+
+def test_passages_are_read_without_their_questions(tmp_path: Path) -> None:
+    path = tmp_path / "passages.json"
+    paragraphs = [{"context": "a river", "qas": [{"question": 7}]}, {"context": "a city"}]
+    path.write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}))
+    assert load_passages(path) == ["a river", "a city"]
+    path.write_text(json.dumps({"data": [{"paragraphs": [{"qas": []}]}]}))
+    with pytest.raises(ValueError, match=r"passages\.json: data\[0\]\.paragraphs\[0\] lacks the field 'context'"):
+        load_passages(path)
 
 
 def test_questions_without_labels_need_no_answers(tmp_path: Path) -> None:
