@@ -57,6 +57,17 @@ def as_float(name: str, value: Any) -> float:
     raise ValueError(msg)
 
 
+def as_optional_float(name: str, value: Any) -> float | None:
+    """
+    A number or None, for which an environment variable has the empty text.
+
+    :param name: of the parameter, for the message.
+    :param value: what was given.
+    :raises ValueError: where it is no number.
+    """
+    return None if value is None or value == "" else as_float(name, value)
+
+
 def as_bool(name: str, value: Any) -> bool:
     """
     True or False.

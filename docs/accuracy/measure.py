@@ -134,6 +134,8 @@ def _table() -> Iterator[str]:
 def _keep_settings(how: str, folder: Path) -> None:
     """The settings of a run, its paths down to their names."""
     settings = json.loads((folder / "training_config.json").read_text(encoding="utf-8"))
+    # digests of files, which are told by their names here
+    settings.pop("inputs", None)
     for name in ("model", "teacher"):
         settings[name] = settings[name] and Path(settings[name]).name
     for name in ("train", "unlabelled"):

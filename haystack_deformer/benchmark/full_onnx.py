@@ -1,4 +1,4 @@
-"""The fastest thing that a user can have without a cut: the full model in ONNX Runtime, a passage at a time."""
+"""The full model in ONNX Runtime, a passage at a time on all threads, as a user would run it without a cut."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 from haystack.schema import Document
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer, PreTrainedModel
 
+from haystack_deformer.digests import digest_checkpoint
 from haystack_deformer.modeling import DeFormerConfig
 from haystack_deformer.nodes.answers import AnswerBuilder
 from haystack_deformer.reading import best_spans, merge_windows
@@ -25,7 +26,7 @@ class FullOnnxReader:
     A plain checkpoint, exported as it is: real lengths, segment ids, a window at a time on all threads.
 
     :param model_name_or_path: name or folder of a question-answering checkpoint.
-    :param folder: where the graph is written.
+    :param folder: where graphs are written; those of other weights are told apart by their names.
     :param dtype: "float32", or "int8" for ONNX Runtime's dynamic quantisation.
     """
 
@@ -37,7 +38,7 @@ class FullOnnxReader:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         options.log_severity_level = 3
-        path = self._export(model_name_or_path, Path(folder), dtype)
+        path = self._export(model_name_or_path, Path(folder) / digest_checkpoint(model_name_or_path), dtype)
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         self._answers = AnswerBuilder(
             DeFormerConfig(lower_layers=0),

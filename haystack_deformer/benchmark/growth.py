@@ -43,7 +43,8 @@ def grow_corpus(
     :param progress_bar: whether to show one.
     """
     encoder = load_encoder(subject.model, lower_layers=subject.lower_layers, device="cpu")
-    texts = [document.content for document in subject.documents]
+    # the same in every store, so that the smallest has to hold them all
+    texts = [document.content for document in subject.documents][: min(sizes)]
     runtime = encoder.runtime(backend, dtype)
     stores: dict[int, Representations] = {}
     memory: dict[int, int] = {}

@@ -56,10 +56,14 @@ def make_readers(
     :param store: holds its documents' states.
     :param folder: for graphs.
     :param only: names of readers, or parts of them, separated by commas; empty: all.
+    :raises ValueError: for a part that is of no reader's name.
     """
     asked = only.split(",")
-    makers = _makers(subject, store, folder).items()
-    made = {name: _make(name, make) for name, make in makers if any(part in name for part in asked)}
+    makers = _makers(subject, store, folder)
+    if unknown := [part for part in asked if not any(part in name for name in makers)]:
+        msg = f"No reader is called {', '.join(map(repr, unknown))}: give names, or parts, of {', '.join(makers)}."
+        raise ValueError(msg)
+    made = {name: _make(name, make) for name, make in makers.items() if any(part in name for part in asked)}
     return {name: reader for name, reader in made.items() if reader is not None}
 
 

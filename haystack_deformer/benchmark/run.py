@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from haystack_deformer.benchmark.memory import measure_memory
 from haystack_deformer.benchmark.readers import OURS, make_readers, make_store
 from haystack_deformer.benchmark.storage import data_file
 from haystack_deformer.benchmark.subject import load_subject
+from haystack_deformer.digests import digest_checkpoint
+
+logger = logging.getLogger(__name__)
 
 PARTS = ("latency", "cold", "memory", "threads", "indexing", "top_k", "length", "corpus")
 RESULTS = "benchmark.json"
@@ -74,7 +78,8 @@ def run_benchmark(
     Measure, and write each part's figures to `benchmark.json` as soon as they are there.
 
     :param settings: what is measured.
-    :param folder: for models, graphs, states and figures; figures of other parts that are there stay.
+    :param folder: for models, graphs, states and figures; figures of other parts that are there stay, those of another
+        model, codec or machine are put aside.
     :param on_part: called with all figures after each part.
     :param progress_bar: whether to show some.
     :return: the figures.
@@ -125,14 +130,17 @@ def run_benchmark(
         ),
     }
     path = folder / RESULTS
-    figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    figures["subject"] = {
-        "description": subject.description,
-        "lower_layers": store.lower_layers,
-        "layers": store.encoder.model.num_layers,
-        "codec": settings.codec,
-    }
-    figures["machine"] = _machine()
+    figures = _figures_so_far(
+        path,
+        subject={
+            "description": subject.description,
+            "weights": digest_checkpoint(subject.model),
+            "lower_layers": store.lower_layers,
+            "layers": store.encoder.model.num_layers,
+            "codec": settings.codec,
+        },
+        machine=_machine(),
+    )
     for part in PARTS:
         if part in settings.parts:
             figures[part] = measures[part]()
@@ -140,6 +148,17 @@ def run_benchmark(
             if on_part is not None:
                 on_part(figures)
     return figures
+
+
+def _figures_so_far(path: Path, **about: dict[str, Any]) -> dict[str, Any]:
+    """The parts that are there already, unless they were measured on something else."""
+    figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if figures and any(figures.get(name) != value for name, value in about.items()):
+        aside = path.with_name(f"before-{path.name}")
+        path.replace(aside)
+        logger.warning("%s is of another model, codec or machine: it is %s now, and a new one is begun.", path, aside)
+        figures = {}
+    return {**figures, **about}
 
 
 def _machine() -> dict[str, Any]:

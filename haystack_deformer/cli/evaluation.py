@@ -3,13 +3,18 @@
 # torch takes seconds to import: the command imports what it needs, so that --help is at once
 # ruff: noqa: PLC0415
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from haystack_deformer.cli.app import Backend, Codec, Dtype, LowerLayers, Model, app, clear_errors
+
+if TYPE_CHECKING:
+    from haystack_deformer.training.squad import SquadExample
 
 
 @app.command()
@@ -34,14 +39,16 @@ def evaluate(
         from haystack_deformer.passages import load_encoder
         from haystack_deformer.training.evaluation import compare, score
         from haystack_deformer.training.evaluation import evaluate as run
-        from haystack_deformer.training.squad import load_squad, split_held_out
+        from haystack_deformer.training.squad import load_squad
 
         encoder = load_encoder(model, lower_layers=lower_layers)
         examples, report = load_squad(data, keep_misplaced=True)
         typer.echo(f"{report}.", err=True)
         if held_out is not None:
-            examples = split_held_out(examples, held_out)[1]
-        # read before the evaluation, which may take long
+            examples = _held_out(examples, held_out)
+        if predictions is not None:
+            # before the evaluation, which may take long
+            predictions.parent.mkdir(parents=True, exist_ok=True)
         other = None if baseline is None else score(examples, json.loads(baseline.read_text(encoding="utf-8")))
         runtime = encoder.runtime(backend, dtype)
         result = run(encoder, examples, codec=codec, runtime=runtime, batch_size=batch_size)
@@ -52,3 +59,16 @@ def evaluate(
             summary["against_baseline"] = {name: str(value) for name, value in compare(result, other).items()}
         settings = {"lower_layers": encoder.model.lower_layers, "codec": codec, "backend": backend, "dtype": dtype}
         typer.echo(json.dumps({**settings, **summary}))
+
+
+def _held_out(examples: list[SquadExample], share: float) -> list[SquadExample]:
+    from haystack_deformer.training.squad import split_held_out
+
+    if not 0 < share < 1:
+        msg = f"held_out is a share of the passages between 0 and 1, got {share}."
+        raise ValueError(msg)
+    asked = split_held_out(examples, share)[1]
+    if not asked:
+        msg = f"None of the {len(examples)} questions is on a held-out passage (held_out={share}): raise the share."
+        raise ValueError(msg)
+    return asked

@@ -130,8 +130,9 @@ class RepresentationSettings:
             )
             raise ValueError(msg)
         RepresentationCodec(representation_codec, config.hidden_size)
-        # absolute now: the store is opened at the first use, when the working directory may be another
-        path = None if representation_path is None else Path(representation_path).expanduser().absolute()
+        # an environment variable has the empty text for None; absolute now: the store is opened at the first use, when
+        # the working directory may be another
+        path = Path(representation_path).expanduser().absolute() if representation_path else None
         if path is not None:
             RepresentationFolder(path)
         settings = cls(

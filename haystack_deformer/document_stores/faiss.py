@@ -110,8 +110,8 @@ class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, SteadyVectors, FAIS
     ) -> None:
         loading = faiss_index_path is not None
         if not loading:
-            if representation_path is None:
-                representation_path = path_beside(sql_url)
+            # an environment variable has the empty text for None
+            representation_path = representation_path or path_beside(sql_url)
             self._init_representations(**representation_parameters(locals()))
         # where it loads, this calls the __init__ above it a second time, with what was saved
         super().__init__(

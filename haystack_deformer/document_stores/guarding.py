@@ -47,7 +47,13 @@ def guards(*names: str) -> Callable[[T], T]:
 def _guarded(cls: type, name: str) -> Callable[..., Any]:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         with self.guard:
-            result = getattr(super(cls, self), name)(*args, **kwargs)
+            try:
+                result = getattr(super(cls, self), name)(*args, **kwargs)
+            except BaseException:
+                # else all that this thread asks of the store later fails as well
+                if session := getattr(self, "session", None):
+                    session.rollback()
+                raise
             # a generator would run when nobody holds the lock; a generator it stays, for what comes after
             return _generator(list(result)) if isgenerator(result) else result
 

@@ -10,7 +10,7 @@ from haystack.document_stores import SQLDocumentStore
 from haystack.document_stores.filter_utils import LogicalFilterClause
 from haystack.document_stores.sql import DocumentORM, MetaDocumentORM
 from haystack.schema import FilterType
-from sqlalchemy import and_
+from sqlalchemy import and_, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import aliased, scoped_session, sessionmaker
 
@@ -18,6 +18,8 @@ from haystack_deformer.document_stores.access import IDS_AT_ONCE, DocumentAccess
 from haystack_deformer.document_stores.reference import REPRESENTATION_META_KEY
 
 _IN_MEMORY = ("", ":memory:")
+_BUSY_SECONDS = 120
+"""SQLite's own 5 seconds are less than Haystack's store takes to write some thousand documents."""
 
 # by a name of its own, for the filters' subqueries look into the same table
 _Reference = aliased(MetaDocumentORM)
@@ -133,7 +135,13 @@ def give_threads_their_sessions(store: SQLDocumentStore) -> None:
     engine = store.session.get_bind()
     if engine.url.get_backend_name() == "sqlite" and engine.url.database not in (None, *_IN_MEMORY):
         store.session.close()
+        event.listen(engine, "connect", _wait_for_others)
         store.session = scoped_session(sessionmaker(bind=engine))
+
+
+def _wait_for_others(connection: Any, _record: Any) -> None:
+    # a thread's connection of its own waits for another's transaction, of thousands of documents in Haystack's store
+    connection.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1_000}")
 
 
 def path_beside(sql_url: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from bisect import bisect_left
 from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import faiss
@@ -26,7 +27,7 @@ else:
     _Store = object
 
 
-@guards("query_by_embedding", "update_embeddings", "train_index", "delete_index", "save")
+@guards("query_by_embedding", "update_embeddings", "train_index", "save", "write_labels", "delete_labels")
 class SteadyVectors(Guarded, _Store):
     """
     Put ahead of FAISSDocumentStore, which numbers vectors by their places in FAISS and leaves the numbers as they are.
@@ -44,20 +45,28 @@ class SteadyVectors(Guarded, _Store):
         headers: dict[str, str] | None = None,
     ) -> None:
         """
-        Write documents as the parent does, then remove the vectors that they had before.
+        Write documents as the parent does; where they bring vectors, those that they had before are removed.
 
-        :param documents: documents, or dictionaries as the parent takes them.
+        :param documents: documents, or dictionaries as the parent takes them. Of several with one id the last is
+            written where those that are there are overwritten, else the first.
         :param index: where; None: the default index.
         :param batch_size: documents that are written at once.
         :param duplicate_documents: what to do where the id is there.
         :param headers: for the parent.
         """
         index = index or self.index
-        ids = [str(entry.get("id")) if isinstance(entry, dict) else entry.id for entry in documents]
+        names = self._create_document_field_map()
+        written = [
+            Document.from_dict(entry, field_map=names) if isinstance(entry, dict) else entry for entry in documents
+        ]
+        if (duplicate_documents or self.duplicate_documents) == "overwrite":
+            # each would leave a vector, and all but the last one's would be nobody's
+            written = list({document.id: document for document in written}.values())
+        ids = [document.id for document in written]
         with self.guard:
             before = self._numbers(index, ids)
             try:
-                super().write_documents(documents, index, batch_size, duplicate_documents, headers)
+                super().write_documents(written, index, batch_size, duplicate_documents, headers)
             finally:
                 if before:
                     left = set(before.values()) - set(self._numbers(index, ids).values())
@@ -96,6 +105,61 @@ class SteadyVectors(Guarded, _Store):
                 self._forget_meta(index, batch)
             self._commit()
             self._remove(index, numbers)
+
+    def delete_index(self, index: str) -> None:
+        """
+        Delete an index, its documents, vectors and meta.
+
+        :param index: its name.
+        """
+        with self.guard:
+            super().delete_index(index)
+            self._forget_meta(index, None)
+
+    def get_all_documents(
+        self,
+        index: str | None = None,
+        filters: FilterType | None = None,
+        return_embedding: bool | None = None,
+        batch_size: int | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> list[Document]:
+        """
+        Documents of an index, as the parent gives them.
+
+        :param index: where; None: the default index.
+        :param filters: which; None: all.
+        :param return_embedding: whether with their vectors; None: the store's own.
+        :param batch_size: documents that are read at once.
+        :param headers: for the parent.
+        """
+        options = {} if batch_size is None else {"batch_size": batch_size}
+        with self._vectors_held(return_embedding):
+            return super().get_all_documents(index, filters, return_embedding, headers=headers, **options)
+
+    def get_documents_by_id(
+        self,
+        ids: list[str],
+        index: str | None = None,
+        batch_size: int | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> list[Document]:
+        """
+        Some documents, as the parent gives them.
+
+        :param ids: which.
+        :param index: where; None: the default index.
+        :param batch_size: documents that are read at once.
+        :param headers: for the parent.
+        """
+        options = {} if batch_size is None else {"batch_size": batch_size}
+        with self._vectors_held(None):
+            return super().get_documents_by_id(ids, index, headers=headers, **options)
+
+    def _vectors_held(self, return_embedding: bool | None) -> AbstractContextManager[Any]:
+        """Where vectors are read by their numbers nobody may be renumbering them; others need not wait."""
+        reads = self.return_embedding if return_embedding is None else return_embedding
+        return self.guard if reads else nullcontext()
 
     def _forget_meta(self, index: str, ids: list[str] | None) -> None:
         """Remove meta that SQLite would leave to the next document with the id."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from tqdm import tqdm
 
@@ -14,6 +13,7 @@ from haystack_deformer.passages import PassageEncoder
 from haystack_deformer.reading import TextSpan, best_spans, merge_windows
 from haystack_deformer.representations import PassageRepresentation, Representations
 from haystack_deformer.runtime.base import Floats, Runtime
+from haystack_deformer.runtime.threads import ForkableThreadPool
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class PassageReader:
         self.max_answer_length = recorded if max_answer_length is None else max_answer_length
         self.duplicate_filtering = duplicate_filtering
         self._warned = False
-        self._background = ThreadPoolExecutor(thread_name_prefix="deformer-question")
+        self._background = ForkableThreadPool(thread_name_prefix="deformer-question")
 
     def read(self, question: str, texts: Sequence[str]) -> Reading:
         """

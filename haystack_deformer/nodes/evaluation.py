@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Optional, Sequence, Union
 
 import torch
 from haystack.document_stores import BaseDocumentStore
-from haystack.schema import Label
+from haystack.schema import Document, Label
 from transformers.data.metrics.squad_metrics import compute_exact, compute_f1
 
 from haystack_deformer.inference import PassageReader
@@ -184,10 +184,12 @@ def _examples_of_labels(
     labels: List[Label] = document_store.get_all_labels(index=label_index, filters={"origin": [label_origin]})
     by_question: Dict[Any, List[Label]] = defaultdict(list)
     for label in labels:
-        if label.answer is not None and label.document is not None and label.document.content_type == "text":
+        # again: the stores on SQL take these filters and do not look at them
+        counts = label.origin == label_origin and label.answer is not None and label.document is not None
+        if counts and label.document.content_type == "text":
             by_question[label.document.id, label.query].append(label)
     ids = list(dict.fromkeys(document_id for document_id, _ in by_question))
-    texts = {document.id: document.content for document in document_store.get_documents_by_id(ids, index=doc_index)}
+    texts = {document.id: document.content for document in _documents(document_store, ids, doc_index)}
     if missing := [document_id for document_id in ids if document_id not in texts]:
         logger.warning("%d labels' documents are not in the index %r and are left out.", len(missing), doc_index)
     examples = []
@@ -208,3 +210,13 @@ def _examples_of_labels(
         )
         raise ValueError(msg)
     return examples
+
+
+def _documents(document_store: BaseDocumentStore, ids: List[str], index: str) -> List[Document]:
+    """Those that are there."""
+    try:
+        return document_store.get_documents_by_id(ids, index=index)
+    except KeyError:
+        # of an id that it does not have, Haystack's store in memory says no more
+        wanted = set(ids)
+        return [document for document in document_store.get_all_documents(index=index) if document.id in wanted]

@@ -9,15 +9,24 @@ from haystack.schema import Answer, Document
 
 from haystack_deformer.inference import PassageReader
 from haystack_deformer.nodes.answers import AnswerBuilder
+from haystack_deformer.nodes.attributes import AnswerAttributes
 from haystack_deformer.nodes.debugging import DocumentLists, TellsOfReading
 from haystack_deformer.nodes.evaluation import EvaluatesReader
 from haystack_deformer.nodes.requests import BatchRequest, check_documents, check_queries, readable
 from haystack_deformer.nodes.sources import deformer_store, reader_encoder, stored_representations
-from haystack_deformer.parameters import as_bool, as_float, as_int, as_optional_int, as_optional_text, as_token
+from haystack_deformer.parameters import (
+    as_bool,
+    as_float,
+    as_int,
+    as_optional_float,
+    as_optional_int,
+    as_optional_text,
+    as_token,
+)
 from haystack_deformer.passages import PassageEncoder, default_device
 
 
-class DeFormerReader(EvaluatesReader, TellsOfReading, BaseReader):
+class DeFormerReader(AnswerAttributes, EvaluatesReader, TellsOfReading, BaseReader):
     """
     A drop-in for `FARMReader` that runs the upper layers alone over states which a DeFormer document store keeps.
 
@@ -105,12 +114,6 @@ class DeFormerReader(EvaluatesReader, TellsOfReading, BaseReader):
         """
         super().__init__()
         self.top_k = as_int("top_k", top_k)
-        self.top_k_per_candidate = as_int("top_k_per_candidate", top_k_per_candidate)
-        self.return_no_answers = as_bool("return_no_answer", return_no_answer)
-        self.use_confidence_scores = as_bool("use_confidence_scores", use_confidence_scores)
-        self.confidence_threshold = (
-            None if confidence_threshold in (None, "") else as_float("confidence_threshold", confidence_threshold)
-        )
         self.progress_bar = as_bool("progress_bar", progress_bar)
         self.document_store = document_store
         store = deformer_store(document_store)
@@ -136,7 +139,7 @@ class DeFormerReader(EvaluatesReader, TellsOfReading, BaseReader):
             stored_representations(store, encoder),
             runtime=encoder.runtime(backend, dtype),
             batch_size=as_int("batch_size", batch_size),
-            top_k_per_passage=self.top_k_per_candidate,
+            top_k_per_passage=as_int("top_k_per_candidate", top_k_per_candidate),
             top_k_per_window=as_int("top_k_per_sample", top_k_per_sample),
             max_answer_length=as_optional_int("max_answer_length", max_answer_length),
             duplicate_filtering=as_int("duplicate_filtering", duplicate_filtering, least=-1),
@@ -145,9 +148,9 @@ class DeFormerReader(EvaluatesReader, TellsOfReading, BaseReader):
             encoder.model.deformer_config,
             context_window_size=as_int("context_window_size", context_window_size, least=0),
             no_ans_boost=as_float("no_ans_boost", no_ans_boost),
-            return_no_answer=self.return_no_answers,
-            use_confidence_scores=self.use_confidence_scores,
-            confidence_threshold=self.confidence_threshold,
+            return_no_answer=as_bool("return_no_answer", return_no_answer),
+            use_confidence_scores=as_bool("use_confidence_scores", use_confidence_scores),
+            confidence_threshold=as_optional_float("confidence_threshold", confidence_threshold),
         )
 
     @property
@@ -248,8 +251,7 @@ class DeFormerReader(EvaluatesReader, TellsOfReading, BaseReader):
         if no_ans_boost is not None:
             self._answers.no_ans_boost = as_float("no_ans_boost", no_ans_boost)
         if return_no_answer is not None:
-            self.return_no_answers = as_bool("return_no_answer", return_no_answer)
-            self._answers.return_no_answer = self.return_no_answers
+            self.return_no_answers = return_no_answer
 
     def predict_on_texts(self, question: str, texts: List[str], top_k: Optional[int] = None) -> Dict[str, Any]:
         """

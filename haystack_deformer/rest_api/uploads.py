@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import shutil
 import time
 import uuid
@@ -136,18 +137,18 @@ def _check_content(path: Path, name: str, limit: int) -> None:
 
 def _check_text(file: BinaryIO, name: str) -> None:
     blank = True
-    pending = b""
-    while block := file.read(_BLOCK):
-        pending += block
+    # a character may go on in the next block
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    block = b" "
+    while block:
+        block = file.read(_BLOCK)
         if b"\0" in block:
             raise HTTPException(415, f"{name!r} is named as text and is none: it has zero bytes.")
-        # a character may go on in the next block
-        cut = len(pending) if len(block) < _BLOCK else pending.rfind(b"\n") + 1 or len(pending) - 3
         try:
-            blank = blank and not pending[:cut].decode("utf-8-sig").strip()
+            text = decoder.decode(block, final=not block)
         except UnicodeDecodeError as error:
             raise HTTPException(415, f"{name!r} is no text in UTF-8: save it as UTF-8 and send it again.") from error
-        pending = pending[cut:]
+        blank = blank and not text.strip()
     if blank:
         raise HTTPException(400, f"{name!r} has no text in it.")
 

@@ -9,9 +9,12 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from haystack_deformer.digests import digest_checkpoint, digest_files
+
 logger = logging.getLogger(__name__)
 
 _FILE = "training_config.json"
+_INPUTS = "inputs"
 
 
 @dataclass(frozen=True)
@@ -141,38 +144,52 @@ class TrainingConfig:
         :param folder: made where it does not exist.
         """
         Path(folder).mkdir(parents=True, exist_ok=True)
-        (Path(folder) / _FILE).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        written = {**asdict(self), _INPUTS: self._inputs()}
+        (Path(folder) / _FILE).write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
 
     def is_kept_in(self, folder: str | os.PathLike[str]) -> bool:
         """
-        Whether a folder holds the finished model of these very settings.
+        Whether a folder holds the finished model of these very settings and data.
 
         :param folder: of a trained model, beside whose weights its settings are written last.
         """
         path = Path(folder) / _FILE
-        return path.is_file() and _read(path) == json.loads(json.dumps(asdict(self)))
+        return path.is_file() and not self._differences(_read(path))
 
     def check_resumable(self, folder: str | os.PathLike[str]) -> None:
         """
-        Refuse to go on with a run that was begun with other settings.
+        Refuse to go on with a run that was begun with other settings, or on other data.
 
         :param folder: of the checkpoints.
         :raises ValueError: names what differs.
         """
         path = Path(folder) / _FILE
-        if not path.is_file():
-            return
-        begun = _read(path)
-        now = json.loads(json.dumps(asdict(self)))
-        differing = [
-            f"{name}: {begun.get(name)!r} then, {now[name]!r} now" for name in now if begun.get(name) != now[name]
-        ]
-        if differing:
+        if path.is_file() and (differing := self._differences(_read(path))):
             msg = (
                 f"The checkpoints in {str(folder)!r} are of a run with other settings ({'; '.join(differing)}). "
                 "Give the same settings, another folder, or --no-resume to begin anew."
             )
             raise ValueError(msg)
+
+    def _differences(self, begun: dict[str, Any]) -> list[str]:
+        now = json.loads(json.dumps(asdict(self)))
+        differing = [
+            f"{name}: {begun.get(name)!r} then, {now[name]!r} now" for name in now if begun.get(name) != now[name]
+        ]
+        # a run from before they were kept has none to compare
+        if not differing and _INPUTS in begun:
+            differing = [
+                f"what is in {name!r} has changed"
+                for name, digest in self._inputs().items()
+                if begun[_INPUTS].get(name) != digest
+            ]
+        return differing
+
+    def _inputs(self) -> dict[str, str]:
+        """Digests of the files and checkpoints that a run learns from, by the names they have here."""
+        files = {path: digest_files([path]) for path in (*self.train, *self.unlabelled) if Path(path).is_file()}
+        checkpoints = {name: digest_checkpoint(name) for name in (self.model, self.teacher) if name is not None}
+        return {**files, **checkpoints}
 
 
 def _read(path: Path) -> dict[str, Any]:

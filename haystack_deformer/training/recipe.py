@@ -15,7 +15,7 @@ from haystack_deformer.passages import load_encoder
 from haystack_deformer.training.card import CardRow, write_card
 from haystack_deformer.training.config import TrainingConfig
 from haystack_deformer.training.evaluation import compare, evaluate, evaluate_codecs
-from haystack_deformer.training.run import train
+from haystack_deformer.training.run import several_processes, train
 from haystack_deformer.training.squad import SquadExample, load_squad, split_held_out
 
 logger = logging.getLogger(__name__)
@@ -50,11 +50,21 @@ def distil(
     :param dtype: of the student's written weights; None: fp32.
     :param progress_bar: whether to show one.
     :return: the model card.
-    :raises ValueError: for a cut of 0, or where there is nothing to take the figures from; and as `train` does.
+    :raises ValueError: for a cut of 0, frozen lower layers without a teacher, several processes, or where there is
+        nothing to take the figures from; and as `train` does.
     """
     output = Path(output)
     if config.lower_layers < 1:
         msg = "lower_layers=0 is the teacher itself: give a student a cut of 1 or more."
+        raise ValueError(msg)
+    if config.freeze_lower and teacher is None:
+        msg = (
+            "freeze_lower=True keeps the lower layers of what a student starts from, and that is a teacher which is "
+            "yet to be trained: give a teacher, or leave it out."
+        )
+        raise ValueError(msg)
+    if several_processes():
+        msg = "distil runs in one process: make the teacher and the student with `train`, which torchrun can start."
         raise ValueError(msg)
     # before the hours of training, not after them
     asked = _evaluation_examples(config, eval_data)

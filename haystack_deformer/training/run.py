@@ -59,6 +59,9 @@ def train(
     if resume and _last_checkpoint(folder) is not None:
         config.check_resumable(folder)
     elif not resume:
+        if several_processes():
+            msg = f"Of several processes none removes another's checkpoints: remove {str(folder)!r}, and resume."
+            raise ValueError(msg)
         # the checkpoints alone: the folder may be one that the user keeps other things in
         for checkpoint in folder.glob("checkpoint-*"):
             shutil.rmtree(checkpoint)
@@ -90,6 +93,11 @@ def train(
         model.save_pretrained(output, passages.tokenizer, dtype=dtype)
         config.save(output)
     return model
+
+
+def several_processes() -> bool:
+    """Whether torchrun started more than this one."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def _last_checkpoint(folder: Path) -> str | None:

@@ -9,7 +9,7 @@ import logging
 import os
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,7 @@ class SquadReport:
     :param misplaced_answers: answers that do not stand at their `answer_start`, of questions that were kept.
     :param misplaced: ids of questions dropped because none of their answers stands at its `answer_start`.
     :param blank: ids of questions dropped because the question or its passage is blank.
+    :param renamed: questions whose id another one has as well, as in the languages of XQuAD: a number is put behind it.
     """
 
     questions: int = 0
@@ -54,6 +55,7 @@ class SquadReport:
     misplaced_answers: int = 0
     misplaced: list[str] = field(default_factory=list)
     blank: list[str] = field(default_factory=list)
+    renamed: int = 0
 
     def __str__(self) -> str:
         text = f"{self.questions} questions, {self.unanswerable} of them unanswerable"
@@ -63,6 +65,8 @@ class SquadReport:
             text += f"; {len(self.misplaced)} dropped whose answer is not at its answer_start ({_some(self.misplaced)})"
         if self.blank:
             text += f"; {len(self.blank)} dropped that are blank or have a blank passage ({_some(self.blank)})"
+        if self.renamed:
+            text += f"; {self.renamed} have an id that another one has, and a number behind it now"
         return text
 
 
@@ -87,6 +91,7 @@ def load_squad(
     paths = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
     report = SquadReport()
     examples = [example for path in paths for example in _read(Path(path), report, keep_misplaced, labelled)]
+    examples = list(_told_apart(examples, report))
     if not examples:
         msg = f"No question can be used in {', '.join(map(str, paths)) or 'no file'}: {report}."
         raise ValueError(msg)
@@ -127,7 +132,7 @@ def _read(path: Path, report: SquadReport, keep_misplaced: bool, labelled: bool)
     for number, question, context in _questions(path, _load_json(path), labelled):
         text = question["question"]
         answers = [] if not labelled or question.get("is_impossible") else question["answers"]
-        name = str(question.get("id", f"{path.name}:{number}"))
+        name = f"{path.name}:{number}" if question.get("id") is None else str(question["id"])
         if not text.strip() or not context.strip():
             report.blank.append(name)
             continue
@@ -139,6 +144,19 @@ def _read(path: Path, report: SquadReport, keep_misplaced: bool, labelled: bool)
         report.unanswerable += labelled and not answers
         report.misplaced_answers += len(answers) - len(placed)
         yield SquadExample(name, text, context, placed, tuple(answer["text"] for answer in answers), labelled)
+
+
+def _told_apart(examples: Iterable[SquadExample], report: SquadReport) -> Iterator[SquadExample]:
+    """Answers are kept by the question's id: of two with the same, one would be lost."""
+    known: set[str] = set()
+    for example in examples:
+        name, number = example.id, 1
+        while name in known:
+            number += 1
+            name = f"{example.id}#{number}"
+        known.add(name)
+        report.renamed += number > 1
+        yield example if number == 1 else replace(example, id=name)
 
 
 def _load_json(path: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,20 @@ class TestReaders:
         _, start, end = max(spans)
         assert best.answer == document.content[start:end]
 
+    def test_another_model_in_the_same_folder_has_a_graph_of_its_own(self, bert: str, tmp_path: Path) -> None:
+        other = str(make_bert(tmp_path / "other", seed=1, **SMALL))
+        subject = load_subject(tmp_path, bert, 2)
+
+        def score(model: str, folder: str) -> float:
+            reader = FullOnnxReader(model, tmp_path / folder)
+            return reader.predict(subject.questions[0], list(subject.documents[:3]))["answers"][0].score
+
+        assert score(bert, "onnx") != score(other, "onnx") == score(other, "another")
+
+    def test_names_of_no_reader_are_refused(self, bert: str, tmp_path: Path) -> None:
+        with pytest.raises(ValueError, match="No reader is called 'farm': give names, or parts, of FARMReader"):
+            make_readers(load_subject(tmp_path, bert, 2), None, tmp_path, "farm,ONNX")
+
     def test_what_is_not_installed_is_named_and_left_out(
         self, bert: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -157,7 +172,8 @@ def figures(bert: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
         rounds=2,
         parts=PARTS,
         only="TransformersReader,DeFormerReader, ONNX int8",
-        sizes=(100, 200),
+        # the smallest holds fewer than there are passages
+        sizes=(50, 200),
     )
     folder = tmp_path_factory.mktemp("benchmark")
     figures = run_benchmark(settings, folder, progress_bar=False)
@@ -178,7 +194,7 @@ class TestRun:
         assert parts["upper"] > 0
         assert figures["latency"]["upper_layers_share_of_rate"]["DeFormerReader, ONNX int8"] > 0
         assert all(isinstance(peak, int) and peak > 50 for peak in figures["memory"].values())
-        assert [row["passages"] for row in figures["corpus"]] == [100, 200]
+        assert [row["passages"] for row in figures["corpus"]] == [50, 200]
         assert [row["dtype"] for row in figures["indexing"]] == ["float32", "int8"]
         # what is written is computed, however fast that is
         assert all(row["share_of_the_bare_rate"] < 5 for row in figures["indexing"])
@@ -195,6 +211,14 @@ class TestRun:
             f"benchmark-{name}" for name in ("latency", "top-k", "length", "corpus")
         }
         assert all(path.read_bytes()[:4] == b"\x89PNG" for path in paths)
+
+    def test_figures_of_another_model_are_put_aside(self, bert: str, tmp_path: Path) -> None:
+        settings = BenchmarkSettings(bert, 2, top_k=1, rounds=1, only="DeFormerReader, torch fp32", parts=("indexing",))
+        run_benchmark(settings, tmp_path, progress_bar=False)
+        other = str(make_bert(tmp_path / "other", seed=1, **SMALL))
+        settings = replace(settings, model=other, parts=("top_k",))
+        assert set(run_benchmark(settings, tmp_path, progress_bar=False)) == {"subject", "machine", "top_k"}
+        assert "indexing" in json.loads((tmp_path / "before-benchmark.json").read_text())
 
     def test_unknown_parts_are_refused(self) -> None:
         with pytest.raises(ValueError, match="no part speed: give some of latency, cold"):

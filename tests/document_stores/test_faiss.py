@@ -47,6 +47,13 @@ def test_states_are_where_they_were_asked_for(make_faiss: Any, tmp_path: Path, m
     assert (tmp_path / "elsewhere").is_dir()
 
 
+def test_the_empty_text_of_an_environment_variable_is_no_path(
+    make_faiss: Any, make_memory: Any, tmp_path: Path
+) -> None:
+    assert make_faiss(representation_path="")._states.settings.path == tmp_path / "documents.representations"
+    assert make_memory(representation_path="").describe_representations()["backend"] == "memory"
+
+
 def test_documents_in_memory_have_their_states_there(make_faiss: Any) -> None:
     store = make_faiss(sql_url="sqlite://")
     store.write_documents([Document(content=PARIS)])

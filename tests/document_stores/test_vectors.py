@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from haystack.nodes import DenseRetriever
-from haystack.schema import Document
+from haystack.schema import Answer, Document, Label
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from tests.document_stores.test_threads import together
 
@@ -30,6 +32,18 @@ def document(number: int, identifier: str | None = None, *, embedded: bool = Tru
 
 def nearest(store: Any, number: int, top_k: int = 3) -> list[str]:
     return [found.content for found in store.query_by_embedding(vector(number), top_k=top_k)]
+
+
+def label() -> Label:
+    document = Document(content="paris", id="1")
+    return Label(
+        query="which",
+        document=document,
+        answer=Answer(answer="paris"),
+        is_correct_answer=True,
+        is_correct_document=True,
+        origin="gold-label",
+    )
 
 
 def assert_found(store: Any) -> None:
@@ -111,6 +125,64 @@ def test_a_document_does_not_inherit_the_meta_of_a_deleted_one(make_faiss: Any) 
         store.delete_documents(**arguments)
         store.write_documents([Document(content="berlin", id="1")], duplicate_documents="skip")
         assert store.get_document_by_id("1").meta == {}
+
+
+def test_a_document_does_not_inherit_the_meta_of_a_deleted_index(make_faiss: Any) -> None:
+    store = make_faiss(embedding_dim=DIMENSION)
+    store.write_documents([Document(content="paris", id="1", meta={"secret": 1})], index="other")
+    store.delete_index("other")
+    store.write_documents([Document(content="berlin", id="1")], index="other", duplicate_documents="skip")
+    assert store.get_document_by_id("1", index="other").meta == {}
+    assert store.get_document_count(index="other", filters={"secret": [1]}) == 0
+
+
+@pytest.mark.parametrize("as_dicts", [False, True])
+def test_one_id_twice_in_one_write(make_faiss: Any, as_dicts: bool) -> None:
+    store = make_faiss(embedding_dim=DIMENSION, similarity="l2")
+    written = [document(0, "a"), document(1, "a"), document(2, "b"), document(0, "a")]
+    store.write_documents([found.to_dict() for found in written] if as_dicts else written)
+    assert {found.content for found in store.get_all_documents()} == {"paris 0", "paris 2"}
+    assert_found(store)
+    store.delete_documents(ids=["a"])
+    assert_found(store)
+
+
+def test_vectors_are_read_while_others_are_removed(make_faiss: Any) -> None:
+    store = make_faiss(embedding_dim=DIMENSION, similarity="l2", return_embedding=True)
+    store.write_documents([document(number) for number in range(60)])
+
+    def delete() -> None:
+        for number in range(50):
+            store.delete_documents(ids=[str(number)])
+
+    def read() -> None:
+        for _ in range(20):
+            for found in [*store.get_all_documents(), *store.get_documents_by_id(["58", "59"])]:
+                assert np.array_equal(found.embedding, vector(int(found.content.split()[1])))
+
+    together(delete, read, read)
+    assert_found(store)
+
+
+def test_a_write_that_fails_leaves_the_store_usable(make_faiss: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = make_faiss(embedding_dim=DIMENSION)
+
+    def fail() -> None:
+        store.session.execute(text("SELECT * FROM no_such_table"))
+
+    monkeypatch.setattr(store.session.registry(), "commit", fail)
+    with pytest.raises(OperationalError):
+        store.write_labels([label()])
+    monkeypatch.undo()
+    assert store.get_label_count() == 0
+    store.write_labels([label()])
+    assert store.get_label_count() == 1
+
+
+def test_a_thread_waits_for_another_that_writes(make_faiss: Any) -> None:
+    """For longer than the five seconds after which SQLite gives up by itself."""
+    store = make_faiss(embedding_dim=DIMENSION)
+    assert store.session.execute(text("PRAGMA busy_timeout")).scalar() >= 60_000
 
 
 def test_without_vectors(make_faiss: Any) -> None:

@@ -102,6 +102,24 @@ def test_confidence_threshold(tiny_deformer: Path, documents: list[Document], pl
     assert [a.score for a in reader.predict("who", documents)["answers"]] == [s for s in scores if s >= middle]
 
 
+def test_attributes_set_in_use_count(tiny_deformer: Path, documents: list[Document]) -> None:
+    """As FARMReader's, which reads them at every question."""
+    reader = DeFormerReader(str(tiny_deformer), top_k_per_sample=5, progress_bar=False)
+    answers = reader.predict("who", documents)["answers"]
+    reader.confidence_threshold = answers[1].score
+    assert [answer.score for answer in reader.predict("who", documents)["answers"]] == [a.score for a in answers[:2]]
+    reader.confidence_threshold = ""
+    reader.return_no_answers = True
+    assert "" in [answer.answer for answer in reader.predict("who", documents, top_k=100)["answers"]]
+    reader.return_no_answers = False
+    reader.top_k_per_candidate = 1
+    assert len(reader.predict("who", documents)["answers"]) == len(documents)
+    reader.use_confidence_scores = False
+    assert reader.predict("who", documents)["no_ans_gap"] == reader.predict("who", documents)["answers"][0].score
+    with pytest.raises(ValueError, match="top_k_per_candidate must be a whole number"):
+        reader.top_k_per_candidate = 0
+
+
 def test_top_k_per_candidate(tiny_deformer: Path, documents: list[Document]) -> None:
     reader = DeFormerReader(str(tiny_deformer), top_k_per_candidate=1, top_k_per_sample=5, progress_bar=False)
     answers = reader.predict("who", documents)["answers"]

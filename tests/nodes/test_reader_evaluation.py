@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from haystack.schema import Answer, Document, Label, Span
 
-from haystack_deformer.document_stores import DeFormerInMemoryDocumentStore
+from haystack_deformer.document_stores import DeFormerFAISSDocumentStore, DeFormerInMemoryDocumentStore
 from haystack_deformer.inference.reading import Reading
 from haystack_deformer.modeling import DeFormerConfig
 from haystack_deformer.nodes import DeFormerReader
@@ -115,6 +116,24 @@ def test_figures_by_hand(figures: dict[str, Any]) -> None:
     assert (figures["EM_no_answer"], figures["f1_no_answer"], figures["top_n_accuracy_no_answer"]) == (0, 0, 100)
     assert figures["EM"] == 25
     assert figures["f1"] == pytest.approx(150 / 4)
+
+
+def test_labels_of_users_and_of_documents_that_are_gone_do_not_count(
+    reader: DeFormerReader, store: DeFormerInMemoryDocumentStore, tiny_deformer: Path, tmp_path: Path
+) -> None:
+    sql = DeFormerFAISSDocumentStore(
+        sql_url=f"sqlite:///{tmp_path}/documents.db", deformer_model=str(tiny_deformer), progress_bar=False
+    )
+    sql.write_documents(store.get_all_documents(index="eval_document"), index="eval_document")
+    labels = store.get_all_labels(index="label")
+    gone = replace(labels[0], id="gone", document=Document(content="a river"))
+    said = replace(labels[0], id="said", origin="user-feedback", answer=Answer(answer="berlin"))
+    expected = reader.eval(store)
+    for where in (store, sql):
+        where.write_labels([*labels, gone, said], index="label")
+        assert reader.eval(where) == expected
+        with pytest.raises(ValueError, match=r"No label of the origin 'gold-label' .* has a document in 'nowhere'"):
+            reader.eval(where, doc_index="nowhere")
 
 
 def test_a_boost_for_no_answer_counts(reader: DeFormerReader, store: DeFormerInMemoryDocumentStore) -> None:

@@ -130,10 +130,18 @@ def test_many_parts(client: TestClient) -> None:
     assert left_behind(client) == []
 
 
-def test_characters_across_blocks(client: TestClient) -> None:
-    text = "ü" * 400_000
+@pytest.mark.parametrize("start", ["", "a", "aa"])
+def test_characters_across_blocks(client: TestClient, start: str) -> None:
+    """Text is looked at a MiB at a time, and three bytes are no divisor of one."""
+    text = start + "漢" * 500_000
     assert upload(client, ("long.txt", text.encode())).status_code == 200
     assert contents(client) == {"long.txt": text}
+
+
+def test_a_text_that_ends_in_the_middle_of_a_character(client: TestClient) -> None:
+    for text in (b"paris \xe6\xbc", b"a" * ((1 << 20) - 2) + b"\xe6\xbc"):
+        assert upload(client, ("cut.txt", text)).status_code == 415
+    assert left_behind(client) == []
 
 
 def test_files_are_kept_on_demand(client: TestClient) -> None:

@@ -101,6 +101,7 @@ def test_a_teacher_that_is_there_is_taken(config: TrainingConfig, tmp_path: Path
     [
         ({"lower_layers": 0}, "lower_layers=0 is the teacher"),
         ({"held_out": 0.0}, r"No passage is held out \(held_out=0\.0\)"),
+        ({"freeze_lower": True}, "freeze_lower=True keeps the lower layers .* give a teacher"),
     ],
 )
 def test_refused_before_anything_is_trained(
@@ -109,3 +110,9 @@ def test_refused_before_anything_is_trained(
     with pytest.raises(ValueError, match=message):
         distil(replace(config, **values), tmp_path / "output", progress_bar=False)
     assert not (tmp_path / "output").exists()
+
+
+def test_several_processes_are_refused(config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match="distil runs in one process"):
+        distil(config, tmp_path / "output", progress_bar=False)

@@ -160,6 +160,24 @@ class TestResume:
             train(replace(config, learning_rate=2e-3), uninterrupted, progress_bar=False)
         assert all(torch.equal(tensor, before[name]) for name, tensor in weights(uninterrupted).items())
 
+    def test_on_other_data_is_refused(self, config: TrainingConfig, tmp_path: Path) -> None:
+        data = tmp_path / "data.json"
+        data.write_bytes(Path(config.train[0]).read_bytes())
+        settings = replace(config, train=(str(data),), max_steps=1)
+        train(settings, tmp_path / "output", progress_bar=False)
+        assert settings.is_kept_in(tmp_path / "output")
+        data.write_text(data.read_text().replace("river", "city"))
+        assert not settings.is_kept_in(tmp_path / "output")
+        with pytest.raises(ValueError, match=r"what is in '.*data\.json' has changed.*--no-resume"):
+            train(settings, tmp_path / "output", progress_bar=False)
+
+    def test_anew_is_no_business_of_several_processes(
+        self, config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("WORLD_SIZE", "2")
+        with pytest.raises(ValueError, match="none removes another's checkpoints"):
+            train(config, tmp_path, resume=False, progress_bar=False)
+
     def test_begins_anew_and_removes_checkpoints_alone(self, config: TrainingConfig, tmp_path: Path) -> None:
         output, folder = tmp_path / "output", tmp_path / "folder of the user"
         train(replace(config, max_steps=2), output, checkpoints=folder, save_steps=1, progress_bar=False)

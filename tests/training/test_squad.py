@@ -251,6 +251,22 @@ class TestSplitHeldOut:
         assert split_held_out(self.examples, 1) == ([], self.examples)
 
 
+def test_questions_of_one_id_are_told_apart(tmp_path: Path) -> None:
+    """As those of XQuAD in two languages, or of two files of one name."""
+    paths = []
+    for folder, ids in (("en", ["1", None]), ("de", ["1", None]), ("fr", ["1", "1#2"])):
+        qas = [{"id": name, "question": "who", "answers": []} for name in ids]
+        (tmp_path / folder).mkdir()
+        paths.append(tmp_path / folder / "dev.json")
+        paths[-1].write_text(json.dumps({"data": [{"paragraphs": [{"context": folder, "qas": qas}]}]}))
+    examples, report = load_squad(paths)
+    names = ["1", "dev.json:1", "1#2", "dev.json:1#2", "1#3", "1#2#2"]
+    assert [(example.id, example.context) for example in examples] == list(
+        zip(names, ["en", "en", "de", "de", "fr", "fr"], strict=True)
+    )
+    assert "4 have an id that another one has" in str(report)
+
+
 def test_passages_are_read_without_their_questions(tmp_path: Path) -> None:
     path = tmp_path / "passages.json"
     paragraphs = [{"context": "a river", "qas": [{"question": 7}]}, {"context": "a city"}]

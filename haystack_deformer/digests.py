@@ -1,0 +1,44 @@
+"""What tells whether a file or a checkpoint is still the one that something was made of."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from transformers import AutoConfig
+
+_BLOCK = 1 << 20
+
+
+def digest_files(paths: Iterable[str | os.PathLike[str]]) -> str:
+    """
+    A digest of files' bytes, one after the other.
+
+    :param paths: of the files.
+    :return: 32 hexadecimal digits.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for path in paths:
+        with Path(path).open("rb") as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def digest_checkpoint(model_name_or_path: str | os.PathLike[str]) -> str:
+    """
+    A digest of a checkpoint's config and weights; of a model of the hub its commit.
+
+    :param model_name_or_path: name or folder.
+    :return: empty where there is no such model.
+    """
+    folder = Path(model_name_or_path)
+    if not folder.is_dir():
+        try:
+            return str(getattr(AutoConfig.from_pretrained(model_name_or_path), "_commit_hash", ""))
+        except OSError:
+            return ""
+    kept = {".safetensors", ".bin"}
+    return digest_files(sorted(path for path in folder.iterdir() if path.suffix in kept or path.name == "config.json"))

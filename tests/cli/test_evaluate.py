@@ -1,0 +1,38 @@
+"""`evaluate` from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from haystack_deformer.cli import app
+
+
+@pytest.fixture
+def squad(tmp_path: Path) -> Path:
+    qas = [{"id": "1", "question": "which", "answers": [{"text": "paris", "answer_start": 0}]}]
+    path = tmp_path / "squad.json"
+    path.write_text(json.dumps({"data": [{"paragraphs": [{"context": "paris is in france", "qas": qas}]}]}))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("share", "message"),
+    [("0", "between 0 and 1, got 0.0"), ("5", "between 0 and 1, got 5.0"), ("0.000001", "None of the 1 questions")],
+)
+def test_a_share_that_holds_nothing_out(tiny_deformer: Path, squad: Path, share: str, message: str) -> None:
+    result = CliRunner().invoke(
+        app, ["evaluate", "--model", str(tiny_deformer), "--data", str(squad), "--held-out", share]
+    )
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.split())
+
+
+def test_predictions_in_a_new_folder(tiny_deformer: Path, squad: Path, tmp_path: Path) -> None:
+    answers = tmp_path / "new" / "answers.json"
+    arguments = ["evaluate", "--model", str(tiny_deformer), "--data", str(squad), "--predictions", str(answers)]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    assert set(json.loads(answers.read_text())) == {"1"}
