@@ -7,8 +7,6 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from transformers import AutoConfig
-
 _BLOCK = 1 << 20
 
 
@@ -36,6 +34,8 @@ def digest_checkpoint(model_name_or_path: str | os.PathLike[str]) -> str:
     """
     folder = Path(model_name_or_path)
     if not folder.is_dir():
+        from transformers import AutoConfig  # noqa: PLC0415  # imports torch, and who asks for --help waits
+
         try:
             return str(getattr(AutoConfig.from_pretrained(model_name_or_path), "_commit_hash", ""))
         except OSError:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
-from threading import Lock, Thread
 from typing import TypeVar
 
 import torch
@@ -13,12 +11,6 @@ import torch
 from haystack_deformer.runtime.threads import ForkableThreadPool
 
 Result = TypeVar("Result")
-
-
-_setting = Lock()
-if hasattr(os, "register_at_fork"):
-    # else a process that is forked while a thread sets its number would find it held by nobody
-    os.register_at_fork(before=_setting.acquire, after_in_parent=_setting.release, after_in_child=_setting.release)
 
 
 class WindowPool:
@@ -32,8 +24,12 @@ class WindowPool:
 
     def __init__(self, threads: int | None = None) -> None:
         self.threads = threads or torch.get_num_threads()
+        # products of threads that run already keep theirs; those that are started later begin with one as well
         self._executor = ForkableThreadPool(
-            max_workers=self.threads, thread_name_prefix="deformer-windows", initializer=_stay_alone
+            max_workers=self.threads,
+            thread_name_prefix="deformer-windows",
+            initializer=torch.set_num_threads,
+            initargs=(1,),
         )
 
     def run(
@@ -55,14 +51,3 @@ class WindowPool:
             futures = {self._executor.submit(work, batch): batch for batch in batches[first : first + step]}
             for future in as_completed(futures):
                 yield futures[future], future.result()
-
-
-def _stay_alone() -> None:
-    """One thread in all products of this thread, and of no other."""
-    with _setting:
-        usual = torch.get_num_threads()
-        torch.set_num_threads(1)
-        # the call also says what threads begin with that are started later, and one that ends at once says it again
-        other = Thread(target=torch.set_num_threads, args=(usual,))
-        other.start()
-        other.join()

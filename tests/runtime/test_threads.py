@@ -1,47 +1,9 @@
-"""Pools of threads that leave the rest of the process as it is, and live through a fork."""
+"""Pools of threads live through a fork."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import threading
-
-import torch
-
-from haystack_deformer.runtime.pool import WindowPool
-
-BATCHES = [[0], [1], [2], [3]]
-
-
-def in_fresh_thread() -> int:
-    seen: list[int] = []
-    thread = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
-    thread.start()
-    thread.join()
-    return seen[0]
-
-
-def test_windows_have_a_thread_each_and_others_keep_theirs() -> None:
-    usual = torch.get_num_threads()
-    try:
-        torch.set_num_threads(3)
-        assert in_fresh_thread() == 3
-        pools = [WindowPool() for _ in range(4)]
-        started = threading.Barrier(len(pools))
-
-        def use(pool: WindowPool) -> None:
-            started.wait()
-            used = {batch[0]: threads for batch, threads in pool.run(lambda _: torch.get_num_threads(), BATCHES, 4)}
-            assert used == dict.fromkeys(range(4), 1)
-
-        threads = [threading.Thread(target=use, args=(pool,)) for pool in pools]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert torch.get_num_threads() == in_fresh_thread() == 3
-    finally:
-        torch.set_num_threads(usual)
 
 
 def test_a_forked_process_has_threads_of_its_own() -> None:
