@@ -13,7 +13,7 @@ from haystack_deformer.digests import digest_checkpoint, digest_files
 
 logger = logging.getLogger(__name__)
 
-_FILE = "training_config.json"
+SETTINGS_FILE = "training_config.json"
 _INPUTS = "inputs"
 
 
@@ -145,7 +145,7 @@ class TrainingConfig:
         """
         Path(folder).mkdir(parents=True, exist_ok=True)
         written = {**asdict(self), _INPUTS: self._inputs()}
-        (Path(folder) / _FILE).write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
+        (Path(folder) / SETTINGS_FILE).write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
 
     def is_kept_in(self, folder: str | os.PathLike[str]) -> bool:
         """
@@ -153,7 +153,7 @@ class TrainingConfig:
 
         :param folder: of a trained model, beside whose weights its settings are written last.
         """
-        path = Path(folder) / _FILE
+        path = Path(folder) / SETTINGS_FILE
         return path.is_file() and not self._differences(_read(path))
 
     def check_resumable(self, folder: str | os.PathLike[str]) -> None:
@@ -163,7 +163,7 @@ class TrainingConfig:
         :param folder: of the checkpoints.
         :raises ValueError: names what differs.
         """
-        path = Path(folder) / _FILE
+        path = Path(folder) / SETTINGS_FILE
         if path.is_file() and (differing := self._differences(_read(path))):
             msg = (
                 f"The checkpoints in {str(folder)!r} are of a run with other settings ({'; '.join(differing)}). "

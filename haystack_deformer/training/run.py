@@ -13,7 +13,7 @@ from transformers import TrainingArguments, set_seed
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.passages import PassageTokenizer, load_tokenizer
-from haystack_deformer.training.config import TrainingConfig
+from haystack_deformer.training.config import SETTINGS_FILE, TrainingConfig
 from haystack_deformer.training.distillation import check_teacher
 from haystack_deformer.training.features import SquadFeatures, collate_numbered
 from haystack_deformer.training.negatives import hard_negatives
@@ -91,7 +91,8 @@ def train(
     model.eval()
     if trainer.is_world_process_zero():
         model.save_pretrained(output, passages.tokenizer, dtype=dtype)
-        config.save(output)
+        # with the digests of what the run began with: hours later a file may be another
+        (Path(output) / SETTINGS_FILE).write_bytes((folder / SETTINGS_FILE).read_bytes())
     return model
 
 
