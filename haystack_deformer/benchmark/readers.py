@@ -55,11 +55,12 @@ def make_readers(
     :param subject: its model.
     :param store: holds its documents' states.
     :param folder: for graphs.
-    :param only: names of readers, or parts of them, separated by commas; empty: all.
+    :param only: the name of a reader, or parts of names separated by commas; empty: all.
     :raises ValueError: for a part that is of no reader's name.
     """
-    asked = only.split(",")
     makers = _makers(subject, store, folder)
+    # a whole name has a comma in it
+    asked = [only] if only in makers else [part.strip() for part in only.split(",")]
     if unknown := [part for part in asked if not any(part in name for name in makers)]:
         msg = f"No reader is called {', '.join(map(repr, unknown))}: give names, or parts, of {', '.join(makers)}."
         raise ValueError(msg)

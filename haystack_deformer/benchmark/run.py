@@ -41,7 +41,7 @@ class BenchmarkSettings:
     :param top_k: passages of a question.
     :param rounds: questions for each reader.
     :param parts: of the benchmark.
-    :param only: readers' names or parts of them, separated by commas; empty: all.
+    :param only: the name of a reader, or parts of names separated by commas; empty: all.
     :param sizes: stored passages of the part "corpus".
     :param corpus_codec: of its states, which repeat and need room.
     """

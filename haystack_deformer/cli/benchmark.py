@@ -29,7 +29,9 @@ def benchmark(
         list[str] | None,
         typer.Option(help="latency, cold, memory, threads, indexing, top_k, length, corpus. Repeat for several."),
     ] = None,
-    readers: Annotated[str, typer.Option(help="Parts of readers' names, separated by commas. Default: all.")] = "",
+    readers: Annotated[
+        str, typer.Option(help="A reader's name, or parts of names separated by commas. Default: all.")
+    ] = "",
     size: Annotated[list[int] | None, typer.Option(help="Stored passages of the part corpus. Repeat.", min=100)] = None,
     corpus_codec: Annotated[str, typer.Option(help="Codec of the part corpus.")] = "SQ8",
     plots: Annotated[Path | None, typer.Option(help="Folder for plots (PNG).")] = None,

@@ -9,7 +9,7 @@ from haystack.schema import Answer, Document
 
 from haystack_deformer.corpus.results import Response
 
-_SENTENCE_END = re.compile(r"[.!?:]\s+(?=\S)|\n[ \t]*\n")
+_SENTENCE_END = re.compile(r"[.!?:]\s+(?=\S)|\n[ \t\r]*\n")
 _LONGEST = 300
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import faiss
 from haystack.nodes import EmbeddingRetriever
@@ -15,6 +17,8 @@ from haystack_deformer.corpus.results import Response, SyncReport
 from haystack_deformer.corpus.settings import IndexSettings
 from haystack_deformer.document_stores import DeFormerFAISSDocumentStore
 from haystack_deformer.nodes import DeFormerReader
+
+logger = logging.getLogger(__name__)
 
 _EMBEDDING_BATCH = 128
 """Passages between two movements of the progress bar; the store's own 10,000 would show none."""
@@ -32,10 +36,8 @@ class CorpusIndex:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.settings = settings.resolved()
-        saved = IndexSettings.load(self.folder) if IndexSettings.path(self.folder).exists() else self.settings
-        # vectors of another model than the questions' mean nothing
-        self._other_vectors = saved.embedding_model != self.settings.embedding_model
-        vectors = None if self._other_vectors or not self._vectors.exists() else faiss.read_index(str(self._vectors))
+        vectors = self._load_vectors()
+        self._no_vectors = vectors is None
         self.retriever = EmbeddingRetriever(
             embedding_model=self.settings.embedding_model or default_embedding_model(),
             model_format="sentence_transformers",
@@ -58,6 +60,19 @@ class CorpusIndex:
         self.reader = DeFormerReader(self.settings.model, document_store=self.document_store)
         self.pipeline = ExtractiveQAPipeline(self.reader, self.retriever)
 
+    def _load_vectors(self) -> Any:
+        """The FAISS index on disk; None where there is none that can be asked, so that `sync` makes it."""
+        if self._unfinished.exists() or not self._vectors.exists():
+            return None
+        try:
+            # vectors of another model than the questions' mean nothing
+            if IndexSettings.load(self.folder).embedding_model != self.settings.embedding_model:
+                return None
+            return faiss.read_index(str(self._vectors))
+        except (FileNotFoundError, ValueError, RuntimeError) as error:
+            logger.warning("The vectors in %s cannot be used and are to be made anew: %s", self.folder, error)
+            return None
+
     @property
     def _vectors(self) -> Path:
         return self.folder / "vectors.faiss"
@@ -77,22 +92,23 @@ class CorpusIndex:
         there = {document.id for document in self.document_store.get_all_documents_generator()}
         gone = sorted(there - wanted.keys())
         new = [document for name, document in wanted.items() if name not in there]
-        whole = bool(gone) or self._other_vectors or self._unfinished.exists() or not self._vectors.exists()
-        if whole or new:
+        whole = self._no_vectors or self._unfinished.exists()
+        changed = bool(whole or new or gone)
+        if changed:
             self._unfinished.touch()
-        if gone:
-            self.document_store.delete_documents(ids=gone)
+        # written first: states are kept while any document has their text, as those of a file with a new name do
         if new:
             self.document_store.write_documents(new)
+        if gone:
+            self.document_store.delete_documents(ids=gone)
         # for documents whose states another model or codec made, or that were lost
         renewed = self.document_store.update_representations()
-        if whole or new:
-            # a flat FAISS index moves its vectors up when some go, so that the numbers kept in SQL are no longer theirs
+        if changed:
             self.document_store.update_embeddings(
                 self.retriever, update_existing_embeddings=whole, batch_size=_EMBEDDING_BATCH
             )
             faiss.write_index(self.document_store.faiss_indexes[self.document_store.index], str(self._vectors))
-            self._other_vectors = False
+            self._no_vectors = False
         self.settings.save(self.folder)
         self._unfinished.unlink(missing_ok=True)
         return SyncReport(added=len(new), kept=len(there) - len(gone), removed=len(gone), renewed=renewed)
@@ -106,7 +122,7 @@ class CorpusIndex:
         :param top_k_retriever: passages to read.
         :raises ValueError: where indexing was stopped before its end, so that the vectors may be of other passages.
         """
-        if self._unfinished.exists() or self._other_vectors:
+        if self._unfinished.exists() or self._no_vectors:
             msg = f"The index in {str(self.folder)!r} is not finished: index the texts again, it goes on where it was."
             raise ValueError(msg)
         before = self.retriever.query_time

@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from haystack_deformer.representations.files import write_atomically
+
 _FILE = "settings.json"
 
 
@@ -50,7 +52,7 @@ class IndexSettings(BaseModel):
 
         :param folder: of the index.
         """
-        self.path(folder).write_text(json.dumps(self._values(), indent=2) + "\n", encoding="utf-8")
+        write_atomically(self.path(folder), (json.dumps(self._values(), indent=2) + "\n").encode())
 
     @classmethod
     def load(cls, folder: str | Path) -> IndexSettings:

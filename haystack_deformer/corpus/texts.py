@@ -12,7 +12,8 @@ from haystack.schema import Document
 logger = logging.getLogger(__name__)
 
 _SUFFIXES = (".txt", ".md", ".markdown", ".rst", ".text")
-_PARAGRAPH = re.compile(r"\S.*?(?=\n[ \t]*\n|\Z)", re.DOTALL)
+_PARAGRAPH = re.compile(r"\S.*?(?=\n[ \t\r]*\n|\Z)", re.DOTALL)
+_NOT_SPACE = re.compile(r"\S")
 _BREAKS = (re.compile(r"[.!?]\s"), re.compile(r"\s"))
 
 
@@ -45,7 +46,8 @@ def _pieces(text: str, max_length: int) -> Iterator[tuple[int, int]]:
         while last - first > max_length:
             cut = _cut(text, first, first + max_length)
             yield first, first + len(text[first:cut].rstrip())
-            first = cut + len(text[cut:last]) - len(text[cut:last].lstrip())
+            found = _NOT_SPACE.search(text, cut, last)
+            first = found.start() if found else last
         if first < last:
             yield first, first + len(text[first:last].rstrip())
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
@@ -74,8 +76,8 @@ class DocumentAccess:
     """
     Any store, through what every store of Haystack has.
 
-    It knows of the default index and of those that were written to since it was made, for no method lists them: states
-    of documents in others may be removed as unneeded, and are computed again by `update_representations` or at a query.
+    It knows of the default index and of those that were written to since it was made, for no method lists them: a
+    delete may remove states of equal texts in others, which `update_representations` or a query computes again.
 
     :param store: made by the mixin.
     :param update_meta: the parent's `update_document_meta`.
@@ -83,13 +85,37 @@ class DocumentAccess:
 
     derived_meta: frozenset[str] = frozenset()
     """Fields that the store puts into the meta of what it hands out and keeps elsewhere."""
-    knows_all_indexes = False
-    """Whether `indexes` is sure to name all."""
 
     def __init__(self, store: BaseDocumentStore, update_meta: Callable[..., None]) -> None:
         self.store: Any = store
         self._update_meta = update_meta
-        self._written: dict[str, None] = {}
+        self._there: dict[str, bool] = {}
+        self._sent = threading.local()
+
+    @contextmanager
+    def sending(self, headers: dict[str, str] | None) -> Iterator[None]:
+        """
+        Send headers with all that this thread asks while the block runs, as the parent does with the call's own.
+
+        :param headers: of HTTP, for stores that take them; None: none.
+        """
+        before = getattr(self._sent, "headers", None)
+        self._sent.headers = headers
+        try:
+            yield
+        finally:
+            self._sent.headers = before
+
+    @property
+    def headers(self) -> dict[str, Any]:
+        """The argument for those of the store's methods that take headers: empty where none are to be sent."""
+        headers = getattr(self._sent, "headers", None)
+        return {} if headers is None else {"headers": headers}
+
+    @property
+    def knows_all_indexes(self) -> bool:
+        """Whether `indexes` is sure to name all that hold documents."""
+        return False
 
     def note_index(self, index: str) -> None:
         """
@@ -97,11 +123,35 @@ class DocumentAccess:
 
         :param index: its name.
         """
-        self._written[index] = None
+        self._there[index] = True
+
+    def forget_index(self, index: str) -> None:
+        """
+        Remember that an index is gone.
+
+        :param index: its name.
+        """
+        self._there[index] = False
 
     def indexes(self) -> list[str]:
-        """All indexes that may hold documents."""
-        return list(dict.fromkeys([self.store.index, *self._written]))
+        """The indexes that may hold documents, as far as they are known."""
+        return [name for name, there in {self.store.index: True, **self._there}.items() if there]
+
+    def exists(self, index: str) -> bool:  # noqa: ARG002  # for those that can tell
+        """
+        Whether there is an index; True where the store cannot tell.
+
+        :param index: its name.
+        """
+        return True
+
+    def holds_labels(self, index: str) -> bool:
+        """
+        Whether an index is the one for labels, which have no states; some parents delete them as if documents.
+
+        :param index: its name.
+        """
+        return index == getattr(self.store, "label_index", None) and index != self.store.index
 
     def count(self, index: str, filters: FilterType | None = None) -> int:
         """
@@ -110,7 +160,7 @@ class DocumentAccess:
         :param index: where.
         :param filters: which; None: all.
         """
-        return int(self.store.get_document_count(index=index, filters=filters))
+        return int(self.store.get_document_count(index=index, filters=filters, **self.headers))
 
     def documents(
         self, index: str, filters: FilterType | None = None, batch_size: int = 1_000
@@ -124,7 +174,7 @@ class DocumentAccess:
         """
         with references_shown():
             documents = self.store.get_all_documents_generator(
-                index=index, filters=filters, return_embedding=False, batch_size=batch_size
+                index=index, filters=filters, return_embedding=False, batch_size=batch_size, **self.headers
             )
         while True:
             # this thread may read for others between two of our documents: shown for our own steps only
@@ -145,7 +195,7 @@ class DocumentAccess:
         with references_shown():
             for name in self.indexes() if index is None else [index]:
                 for batch in batches(ids, IDS_AT_ONCE):
-                    documents = self.store.get_documents_by_id(batch, index=name)
+                    documents = self.store.get_documents_by_id(batch, index=name, **self.headers)
                     found += [StoredDocument.of(document, name) for document in documents]
         return found
 
@@ -160,7 +210,7 @@ class DocumentAccess:
             for name in self.indexes():
                 for batch in batches(references, IDS_AT_ONCE):
                     documents = self.store.get_all_documents(
-                        index=name, filters={REPRESENTATION_META_KEY: batch}, return_embedding=False
+                        index=name, filters={REPRESENTATION_META_KEY: batch}, return_embedding=False, **self.headers
                     )
                     found += [StoredDocument.of(document, name) for document in documents]
         return found
@@ -174,9 +224,9 @@ class DocumentAccess:
         """
         with references_shown():
             for batch in batches(references, IDS_AT_ONCE):
-                for document in self.store.get_documents_by_id(batch, index=index):
+                for document in self.store.get_documents_by_id(batch, index=index, **self.headers):
                     meta = {**(document.meta or {}), REPRESENTATION_META_KEY: references[document.id]}
-                    self._update_meta(document.id, meta, index=index)
+                    self._update_meta(document.id, meta, index=index, **self.headers)
 
 
 class MemoryDocumentAccess(DocumentAccess):
@@ -187,6 +237,10 @@ class MemoryDocumentAccess(DocumentAccess):
     def indexes(self) -> list[str]:
         """All indexes that hold documents; labels are in the same dictionary."""
         return [name for name in list(self.store.indexes) if self._held(name)]
+
+    def holds_labels(self, index: str) -> bool:  # noqa: ARG002
+        """Labels are told from documents one by one: see :meth:`DocumentAccess.holds_labels`."""
+        return False
 
     def count(self, index: str, filters: FilterType | None = None) -> int:
         """Number of documents: see :meth:`DocumentAccess.count`."""

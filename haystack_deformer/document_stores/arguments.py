@@ -11,7 +11,7 @@ from typing import Any
 from transformers import PretrainedConfig
 
 from haystack_deformer.modeling import DeFormerConfig, backbone_class
-from haystack_deformer.modeling.loading import resolve_config
+from haystack_deformer.modeling.loading import check_weights, resolve_config
 from haystack_deformer.parameters import as_int, as_optional_int, as_optional_text, as_token
 from haystack_deformer.passages import PassageTokenizer, load_tokenizer
 from haystack_deformer.representations import RepresentationCodec, RepresentationFolder
@@ -123,6 +123,7 @@ class RepresentationSettings:
             "max_question_length": as_optional_int("representation_max_query_length", representation_max_query_length),
         }
         config, deformer_config = resolve_config(deformer_model, cut, revision=revision, token=token)
+        check_weights(deformer_model)
         if deformer_config.lower_layers >= config.num_hidden_layers:
             msg = (
                 f"lower_layers={deformer_config.lower_layers} does not fit {str(deformer_model)!r}, a model of "

@@ -61,6 +61,9 @@ class StateKeeper:
         :param ids: which; none: not narrowed by id.
         :param filters: which; none: not narrowed by meta.
         """
+        if self._access.holds_labels(index):
+            yield
+            return
         with self.lock:
             if not ids and not filters and self._access.knows_all_indexes and not self._elsewhere(index):
                 # nothing will be left: all states go, and no text has to be read for it
@@ -95,12 +98,31 @@ class StateKeeper:
                 (self._deferred if key in self._pending else ids).setdefault(key, set()).add(identifier)
             self._remove_unneeded(ids)
 
-    def prune(self) -> int:
-        """Remove the states of all texts that no document has, by reading every document; how many were removed."""
-        representations = self._representations()
+    def prune(self, indexes: Iterable[str] = ()) -> int:
+        """
+        Remove the states of all texts that no document has, by reading every document.
+
+        :param indexes: that hold documents, beside those that are known.
+        :return: how many were removed.
+        :raises ValueError: where there is no such index; where none is given and the store cannot list its own.
+        """
+        indexes = list(indexes)
+        for index in indexes:
+            if not self._access.exists(index):
+                msg = f"There is no index {index!r}: give in indexes the names of those that hold documents."
+                raise ValueError(msg)
         with self.lock:
+            known = self._access.indexes()
+            if not indexes and not self._access.knows_all_indexes:
+                msg = (
+                    "This document store cannot list its indexes, and the states of documents in any but "
+                    f"{', '.join(map(repr, known))} would be removed: name all that hold documents, "
+                    f"prune_representations(indexes={known})."
+                )
+                raise ValueError(msg)
+            representations = self._representations()
             keep = set(self._pending)
-            for index in self._access.indexes():
+            for index in dict.fromkeys([*known, *indexes]):
                 documents = self._access.documents(index)
                 keep.update(representations.key(document.text) for document in documents if document.text is not None)
             removed = representations.prune(keep)

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from haystack.document_stores import BaseDocumentStore, InMemoryDocumentStore, SQLDocumentStore
+from haystack.document_stores.search_engine import SearchEngineDocumentStore
 from haystack.schema import Document, FilterType
 from tqdm import tqdm
 
 from haystack_deformer.document_stores.access import DocumentAccess, MemoryDocumentAccess, batches
 from haystack_deformer.document_stores.arguments import RepresentationSettings
+from haystack_deformer.document_stores.filters import check_filters
 from haystack_deformer.document_stores.keeping import StateKeeper
 from haystack_deformer.document_stores.reference import REPRESENTATION_META_KEY, HidesReferences
+from haystack_deformer.document_stores.search_engine import SearchEngineDocumentAccess
 from haystack_deformer.document_stores.sql import SQLDocumentAccess
 from haystack_deformer.document_stores.states import StoreStates
 from haystack_deformer.document_stores.updating import IndexUpdater
@@ -55,7 +58,8 @@ class DeFormerDocumentStoreMixin(HidesReferences, _Store):
     document's meta carries a reference to them, which filters can name (`REPRESENTATION_META_KEY`) and which the
     documents that the store hands out do not show.
 
-    One folder of states belongs to one set of documents: stores that share a folder remove each other's states.
+    One folder of states belongs to one set of documents: stores with different documents remove each other's states.
+    Processes that share their documents, in a search engine, may share it too: see docs/deployment.md.
     """
 
     deformer_model: str
@@ -88,6 +92,8 @@ class DeFormerDocumentStoreMixin(HidesReferences, _Store):
             access = SQLDocumentAccess
         elif isinstance(self, InMemoryDocumentStore):
             access = MemoryDocumentAccess
+        elif isinstance(self, SearchEngineDocumentStore):
+            access = SearchEngineDocumentAccess
         return access(self, super().update_document_meta)
 
     @property
@@ -143,7 +149,7 @@ class DeFormerDocumentStoreMixin(HidesReferences, _Store):
         :param batch_size: documents that the parent writes at once.
         :param duplicate_documents: what to do where the id is there: "skip", "overwrite" or "fail"; as the parent does.
             Nothing is computed for what will not be written.
-        :param headers: for the parent.
+        :param headers: for the parent, and for what is asked beside.
         :param parent_arguments: others that the parent has.
         :raises DuplicateDocumentError: in the mode "fail"; nothing of the call is written then.
         """
@@ -157,10 +163,15 @@ class DeFormerDocumentStoreMixin(HidesReferences, _Store):
             return
         prepared = [self._as_document(document) for document in documents]
         write = super().write_documents
-        self._writer.write(prepared, index, mode, lambda chosen: write(chosen, **arguments))
+        with self._access.sending(headers):
+            self._writer.write(prepared, index, mode, lambda chosen: write(chosen, **arguments))
 
     def update_representations(
-        self, index: str | None = None, batch_size: int | None = None, filters: FilterType | None = None
+        self,
+        index: str | None = None,
+        batch_size: int | None = None,
+        filters: FilterType | None = None,
+        headers: dict[str, str] | None = None,
     ) -> int:
         """
         Compute the states that an index lacks: of documents that a plain store wrote, or after the model was changed.
@@ -175,38 +186,47 @@ class DeFormerDocumentStoreMixin(HidesReferences, _Store):
         :param index: which; None: the default index.
         :param batch_size: documents that are held at once; None: 1,000.
         :param filters: which documents; None: all.
+        :param headers: of HTTP, for stores that take them.
         :return: how many texts were computed.
         """
         index = index or self.index
         batch_size = batch_size or _UPDATE_BATCH
-        total = self._access.count(index, filters)
-        if not total:
-            logger.warning("Calling update_representations() on an empty index")
-            return 0
-        computed = 0
-        with self._bar(total, "Updating Representations") as bar:
-            for batch in batches(self._access.documents(index, filters, batch_size), batch_size):
-                computed += self._updater.update(index, batch, bar.update)
+        with self._access.sending(headers):
+            total = self._access.count(index, filters)
+            if not total:
+                logger.warning("Calling update_representations() on an empty index")
+                return 0
+            computed = 0
+            with self._bar(total, "Updating Representations") as bar:
+                for batch in batches(self._access.documents(index, filters, batch_size), batch_size):
+                    computed += self._updater.update(index, batch, bar.update)
         logger.info("The states of %d texts of %d documents were computed, all others were stored.", computed, total)
         return computed
 
-    def update_document_meta(self, id: str, meta: dict[str, Any], index: str | None = None) -> None:  # noqa: A002
+    def update_document_meta(
+        self,
+        id: str,  # noqa: A002
+        meta: dict[str, Any],
+        index: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
         """
         Update the meta of a document as the parent does, and keep its reference.
 
         :param id: of the document.
         :param meta: as for the parent: some replace the whole by it, some add it to what is there.
         :param index: where; None: the default index.
+        :param headers: of HTTP, for parents that take them.
         """
         index = index or self.index
         # what was read from a store may be given back: its vector_id among the meta would outlive the next update of it
         left_out = {REPRESENTATION_META_KEY, *self._access.derived_meta}
         meta = {name: value for name, value in meta.items() if name not in left_out}
-        with self._keeper.lock:
+        with self._keeper.lock, self._access.sending(headers):
             for document in self._access.by_ids([id], index):
                 if document.reference is not None:
                     meta[REPRESENTATION_META_KEY] = document.reference
-            super().update_document_meta(id, meta, index=index)
+            super().update_document_meta(id, meta, index=index, **self._access.headers)
 
     def delete_documents(
         self,
@@ -222,11 +242,13 @@ class DeFormerDocumentStoreMixin(HidesReferences, _Store):
         :param index: where; None: the default index.
         :param ids: which; None: not narrowed by id.
         :param filters: which; None: not narrowed by meta.
-        :param headers: for the parent.
+        :param headers: for the parent, and for what is asked beside.
         :param parent_arguments: others that the parent has.
+        :raises ValueError: for filters of which Haystack would pass over a part, and delete more.
         """
+        check_filters(filters)
         index = index or self.index
-        with self._keeper.deleting(index, ids, filters):
+        with self._access.sending(headers), self._keeper.deleting(index, ids, filters):
             super().delete_documents(index=index, ids=ids, filters=filters, headers=headers, **parent_arguments)
 
     def delete_index(self, index: str) -> None:
@@ -237,17 +259,23 @@ class DeFormerDocumentStoreMixin(HidesReferences, _Store):
         """
         with self._keeper.deleting(index, None, None):
             super().delete_index(index)
+            self._access.forget_index(index)
 
-    def prune_representations(self) -> int:
+    def prune_representations(self, indexes: list[str] | None = None, headers: dict[str, str] | None = None) -> int:
         """
         Remove the states of texts that no document of any index has, and give their room back to the disk.
 
-        Reads all documents; writing and deleting wait meanwhile. Seldom needed: for what a crash or a write that failed
-        left, or documents that were removed by another program.
+        Reads all documents; this process' writing and deleting wait meanwhile, and no other may write. Seldom needed:
+        for what a crash or a write that failed left, or documents that were removed by another program.
 
+        :param indexes: all that hold documents. Stores in SQL, in memory and over a search engine list theirs, for all
+            others they have to be named.
+        :param headers: of HTTP, for stores that take them.
         :return: how many were removed.
+        :raises ValueError: where there is no such index; where none is named and the store cannot list its own.
         """
-        return self._keeper.prune()
+        with self._access.sending(headers):
+            return self._keeper.prune([indexes] if isinstance(indexes, str) else indexes or ())
 
     def describe_representations(self) -> dict[str, Any]:
         """

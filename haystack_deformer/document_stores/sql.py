@@ -40,6 +40,10 @@ class SQLDocumentAccess(DocumentAccess):
         """All indexes that hold documents."""
         return [name for (name,) in self.store.session.query(DocumentORM.index).distinct()]
 
+    def holds_labels(self, index: str) -> bool:  # noqa: ARG002
+        """Labels have a table of their own: see :meth:`DocumentAccess.holds_labels`."""
+        return False
+
     def count(self, index: str, filters: FilterType | None = None) -> int:
         """Number of documents: see :meth:`DocumentAccess.count`."""
         return int(_matching(self.store.session.query(DocumentORM.id), index, filters).count())

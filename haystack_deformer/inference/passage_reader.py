@@ -17,8 +17,11 @@ from haystack_deformer.runtime.threads import ForkableThreadPool
 
 logger = logging.getLogger(__name__)
 
-_CHARACTERS_IN_MEMORY = 400_000
-"""Characters whose states are held at once, some 100,000 tokens, 300 MB of 768 wide states; more are read in turn."""
+_BYTES_IN_MEMORY = 400_000
+"""
+Of texts in UTF-8 whose states are held at once: some 100,000 tokens, 1.5 times each where windows overlap, so up to
+450 MB of 768 wide states. More are read in turn. Bytes: a token has about four, four letters or a Chinese character.
+"""
 
 
 class PassageReader:
@@ -192,12 +195,13 @@ class PassageReader:
 def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:
     """Texts that are held at once; one that is too long by itself comes alone."""
     chunk: list[str] = []
-    characters = 0
+    held = 0
     for text in texts:
-        if chunk and characters + len(text) > _CHARACTERS_IN_MEMORY:
+        size = len(text.encode("utf-8", "surrogatepass"))
+        if chunk and held + size > _BYTES_IN_MEMORY:
             yield chunk
-            chunk, characters = [], 0
+            chunk, held = [], 0
         chunk.append(text)
-        characters += len(text)
+        held += size
     if chunk:
         yield chunk

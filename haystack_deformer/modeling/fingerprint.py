@@ -12,6 +12,9 @@ from torch import nn
 
 from haystack_deformer.modeling.backbones import Backbone
 
+_NOT_OF_THE_MODEL = ("transformers_version", "torch_dtype", "dtype", "deformer", "architectures")
+"""Fields of a config that say where weights come from and not what is computed with them, as those with a `_` do."""
+
 
 def fingerprint_weights(backbone: Backbone, lower_layers: int) -> str:
     """
@@ -26,13 +29,17 @@ def fingerprint_weights(backbone: Backbone, lower_layers: int) -> str:
 
 def fingerprint_model(backbone: Backbone, lower_layers: int) -> str:
     """
-    Digest all weights, those above the cut and the cut as well.
+    Digest a whole model: all weights, the config and the cut.
 
     :param backbone: holds the weights.
     :param lower_layers: the cut k.
     :return: 32 hexadecimal digits.
     """
-    return _digest(backbone, lower_layers, [("model", backbone.model)])
+    config = backbone.model.config.to_dict()
+    # all of it: layers that share their weights show in no tensor how many they are
+    rest = {name: repr(value) for name, value in config.items() if name[0] != "_" and name not in _NOT_OF_THE_MODEL}
+    weights = _digest(backbone, lower_layers, [("model", backbone.model)])
+    return fingerprint_parts({"config": rest, "weights": weights})
 
 
 def _digest(backbone: Backbone, lower_layers: int, modules: Iterable[tuple[str, nn.Module]]) -> str:

@@ -37,7 +37,7 @@ def resolve_config(
     :raises ValueError: for a family that is not known, a variant that cannot be cut, or a cut that does not fit.
     :raises OSError: where there is no config.
     """
-    check_folder(name_or_path)
+    _check_folder(name_or_path)
     # the raw JSON first: AutoConfig meets a type that transformers does not know with a KeyError of its own
     try:
         raw, _ = PretrainedConfig.get_config_dict(name_or_path, revision=revision, token=token)
@@ -67,12 +67,8 @@ def resolve_config(
     return config, DeFormerConfig.from_dict({**recorded.to_dict(), "lower_layers": lower_layers})
 
 
-def check_folder(name_or_path: str | os.PathLike[str]) -> None:
-    """
-    Say what is wrong with a local folder before transformers takes it for a name on the hub.
-
-    :raises OSError: where a path does not exist, is a file, or holds no weights as safetensors.
-    """
+def _check_folder(name_or_path: str | os.PathLike[str]) -> None:
+    """Say what is wrong with a local folder before transformers takes it for a name on the hub."""
     path = Path(name_or_path)
     looks_like_path = path.is_absolute() or str(name_or_path).startswith((".", "~")) or path.exists()
     if not looks_like_path:
@@ -80,10 +76,22 @@ def check_folder(name_or_path: str | os.PathLike[str]) -> None:
     if not path.is_dir():
         msg = f"No model at {str(path)!r}: a folder with config.json, model.safetensors and a tokenizer is needed."
         raise OSError(msg)
-    names = {entry.name for entry in path.iterdir()}
-    if "config.json" not in names:
+    if not (path / "config.json").is_file():
         msg = f"The folder {str(path)!r} has no config.json: it is not a model of transformers."
         raise OSError(msg)
+
+
+def check_weights(name_or_path: str | os.PathLike[str]) -> None:
+    """
+    Say what is wrong with the weights in a local folder; those of the model hub are looked at when they are fetched.
+
+    :param name_or_path: a name on the model hub or a folder.
+    :raises OSError: where a folder holds no weights as safetensors.
+    """
+    path = Path(name_or_path)
+    if not path.is_dir():
+        return
+    names = {entry.name for entry in path.iterdir()}
     if names.isdisjoint(_SAFETENSORS):
         if not names.isdisjoint(_PICKLES):
             msg = (
@@ -113,6 +121,7 @@ def load_upstream(
     :raises OSError: where the weights cannot be read.
     :raises ValueError: where the weights below the head do not fit the config.
     """
+    check_weights(name_or_path)
     upstream, arguments = _upstream_class(config)
     try:
         model, info = upstream.from_pretrained(
@@ -131,6 +140,12 @@ def load_upstream(
             "Git LFS stands in its place. Fetch it anew."
         )
         raise OSError(msg) from error
+    except RuntimeError as error:
+        # transformers' word for tensors of other shapes
+        if "size mismatch" not in str(error):
+            raise
+        msg = f"The weights of {str(name_or_path)!r} have other shapes than its config.json says: {error}"
+        raise ValueError(msg) from error
     missing = sorted(info["missing_keys"])
     # by the head's own names: some releases of transformers name an encoder's missing tensors without its prefix
     own = {name for name in model.state_dict() if not name.startswith(f"{model.base_model_prefix}.")}

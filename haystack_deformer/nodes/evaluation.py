@@ -3,6 +3,7 @@
 import logging
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Union
 
@@ -16,6 +17,7 @@ from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.nodes.answers import AnswerBuilder
 from haystack_deformer.reading import TextSpan
 from haystack_deformer.reading.calibration import fit_scores
+from haystack_deformer.training.prediction import has_tokens
 from haystack_deformer.training.squad import SquadExample, load_squad
 
 logger = logging.getLogger(__name__)
@@ -144,13 +146,19 @@ class EvaluatesReader:
         return figures
 
     def _ask(self, examples: Sequence[SquadExample]) -> List[_Outcome]:
-        questions, texts = list({x.question: 0 for x in examples}), list({x.context: 0 for x in examples})
+        readable = [has_tokens(self._reader.encoder, example) for example in examples]
+        asked = list(compress(examples, readable))
+        questions, texts = list({x.question: 0 for x in asked}), list({x.context: 0 for x in asked})
         question_number = {question: number for number, question in enumerate(questions)}
         text_number = {text: number for number, text in enumerate(texts)}
-        pairs = [(question_number[example.question], text_number[example.context]) for example in examples]
+        pairs = [(question_number[example.question], text_number[example.context]) for example in asked]
         reading = self._reader.read_pairs(questions, texts, pairs)
+        spans = iter(reading.spans)
         boost = self._answers.no_ans_boost
-        return [_outcome(example, spans, boost) for example, spans in zip(examples, reading.spans, strict=True)]
+        return [
+            _outcome(example, next(spans) if has_text else (), boost)
+            for example, has_text in zip(examples, readable, strict=True)
+        ]
 
 
 def _outcome(example: SquadExample, spans: Sequence[TextSpan], no_ans_boost: float) -> _Outcome:

@@ -53,8 +53,8 @@ class PassageEncoder:
         """Digest of all that a passage's states depend on beside its text."""
         parts = {"weights": self.model.lower_fingerprint, **self.tokenizer.fingerprint}
         # states of lower precision are others; those of two backends in fp32 are the same
-        if self.passage_runtime.dtype != "float32":
-            parts["dtype"] = self.passage_runtime.dtype
+        if self.passage_runtime.precision != "float32":
+            parts["dtype"] = self.passage_runtime.precision
         return fingerprint_parts(parts)
 
     def runtime(self, backend: str = "torch", dtype: str = "float32") -> Runtime:

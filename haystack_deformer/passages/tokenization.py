@@ -27,6 +27,10 @@ _BLANKS = (
 )
 
 
+class EmptyQuestionError(ValueError):
+    """A question of which the model sees nothing."""
+
+
 @dataclass(frozen=True)
 class TokenizedPassage:
     """
@@ -101,16 +105,16 @@ class PassageTokenizer:
         Token ids of a question's block. A question longer than `max_question_length` is cut, with a warning.
 
         :param text: the question.
-        :raises ValueError: where it is empty, blank, or nothing is left of it (control characters alone).
+        :raises EmptyQuestionError: where it is empty, blank, or nothing is left of it (control characters alone).
         """
         if not isinstance(text, str) or not text.strip():
             msg = f"The question is empty ({text!r}): give at least one word."
-            raise ValueError(msg)
+            raise EmptyQuestionError(msg)
         encoding = self._encode([text])[0]
         token_ids = self._text_ids(encoding)
         if not _with_width(_offsets(text, encoding)).any():
             msg = f"The question has no text that the tokenizer knows ({text!r}): give at least one word."
-            raise ValueError(msg)
+            raise EmptyQuestionError(msg)
         longest = self.config.max_question_length
         if len(token_ids) > longest:
             logger.warning(

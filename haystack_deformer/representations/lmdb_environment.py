@@ -42,6 +42,7 @@ class SharedEnvironment:
         self._map_size = map_size
         self.read_only = not _writable(path)
         self._env: Any = self._open()
+        self._file = _identity(self.data_file)
 
     def _open(self) -> lmdb.Environment:
         check_data_file(self.data_file)
@@ -90,6 +91,10 @@ class SharedEnvironment:
             else:
                 txn.abort()
 
+    def is_current(self) -> bool:
+        """Whether the file at its path is still the one that is open: not where the folder was removed or made anew."""
+        return _identity(self.data_file) == self._file
+
     def _begin(self, write: bool, buffers: bool) -> Any:
         try:
             return self._env.begin(write=write, buffers=buffers)
@@ -137,6 +142,7 @@ class SharedEnvironment:
         with self._gate.exclusive():
             self._env.close()
             self._env = self._open()
+            self._file = _identity(self.data_file)
 
     def pause(self) -> None:
         """Wait for this process' transactions to end and let none begin."""
@@ -169,7 +175,8 @@ class EnvironmentRegistry:
         with self.lock:
             name = os.path.realpath(path)
             found = self._environments.get(name)
-            if found is None:
+            # one whose file was removed is left to those who hold it: what they write is lost
+            if found is None or not found.is_current():
                 found = self._environments[name] = SharedEnvironment(Path(name), map_size)
             found.users += 1
             return found
@@ -217,6 +224,15 @@ if hasattr(os, "register_at_fork"):
         after_in_parent=registry.after_fork_in_parent,
         after_in_child=registry.after_fork_in_child,
     )
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """What tells a file from another one that took its name; it is not given to others while the file is open."""
+    try:
+        status = file.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _files(path: Path) -> list[Path]:

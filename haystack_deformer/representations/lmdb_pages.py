@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -17,7 +18,9 @@ _META = struct.Struct("=IIQQ")  # magic, version, address, size of the map
 # a tree: pad (of the first: page size), flags, depth, branches, leaves, overflows, entries, root
 _DB = struct.Struct("=IHHQQQQQ")
 _META_END = struct.Struct("=QQ")  # last page used, transaction
+_HEAD = struct.Struct("=16I")  # long enough for the magic, behind whatever header
 _MAGIC = 0xBEEFC0DE
+_VERSION = 1
 NO_PAGE = 2**64 - 1
 _ATTEMPTS = 10
 
@@ -33,12 +36,13 @@ def check_data_file(path: Path) -> None:
     """
     Check that the file holds every page that its last committed transaction refers to.
 
-    :param path: the `data.mdb`. An empty one passes: LMDB fills it.
+    :param path: the `data.mdb`. An empty one passes: LMDB fills it. So does one of another version of the format than
+        0.9's, which LMDB alone can judge.
     :raises FileNotFoundError: there is none.
     :raises StoreCorruptError: the file is truncated, or is not LMDB's.
     """
     with path.open("rb") as file:
-        if path.stat().st_size == 0:
+        if path.stat().st_size == 0 or _is_other_version(file):
             return
         for _ in range(_ATTEMPTS):
             meta = last_meta(file, path)
@@ -105,6 +109,14 @@ def value_page(page: bytes, start: int, key_length: int) -> int:
     """
     place = start + NODE.size + key_length
     return int.from_bytes(page[place : place + 8], "little")
+
+
+def _is_other_version(file: BinaryIO) -> bool:
+    """Whether the format is not 0.9's: headers of pages differ between versions, so the magic is looked for."""
+    file.seek(0)
+    head = file.read(_HEAD.size)
+    words = _HEAD.unpack(head) if len(head) == _HEAD.size else ()
+    return any(word == _MAGIC and version != _VERSION for word, version in itertools.pairwise(words))
 
 
 def _read_meta(file: BinaryIO, offset: int) -> _Meta | None:

@@ -172,7 +172,13 @@ class LmdbRepresentationStore(RepresentationStore):
             generation = self._generations.current()
             held = self._held
             if held and held[0].pid == os.getpid() and held[1] == generation:
-                return held
+                if held[0].is_current():
+                    return held
+                if self._generations.current() != generation:
+                    continue  # a compaction in another process took it away just now
+                # its codec, and what it knows to be there, were the removed one's
+                msg = f"The store in {self.path} was removed or replaced while it was open: open it again"
+                raise RepresentationStoreError(msg)
             try:
                 with lmdb_errors(self.path):
                     environment = registry.acquire(self._generations.folder(generation), self._map_size)

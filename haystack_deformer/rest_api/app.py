@@ -11,6 +11,7 @@ from haystack import __version__ as haystack_version
 from starlette.middleware.cors import CORSMiddleware
 
 from haystack_deformer.rest_api.body_limit import BodyLimitMiddleware
+from haystack_deformer.rest_api.characters import WholeJSONResponse
 from haystack_deformer.rest_api.errors import add_error_handlers
 from haystack_deformer.rest_api.observing import ObservingMiddleware
 from haystack_deformer.rest_api.routes import documents, feedback, files, health, page, search
@@ -35,7 +36,13 @@ def build_app(settings: ServerSettings) -> FastAPI:
         yield
         service.close()
 
-    app = FastAPI(title="Haystack REST API", version=haystack_version, root_path=settings.root_path, lifespan=lifespan)
+    app = FastAPI(
+        title="Haystack REST API",
+        version=haystack_version,
+        root_path=settings.root_path,
+        lifespan=lifespan,
+        default_response_class=WholeJSONResponse,
+    )
     app.state.service = service
     for module in (search, feedback, files, documents, health, page):
         app.include_router(module.router)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from haystack_deformer.rest_api.characters import WholeJSONResponse
 from haystack_deformer.rest_api.settings import MEGABYTE
 
 _DRAINED = 64 * MEGABYTE
@@ -39,7 +39,7 @@ class BodyLimitMiddleware:
             if int(declared) <= _DRAINED:
                 while (await receive()).get("more_body"):
                     pass
-            await JSONResponse({"errors": [message]}, status_code=413)(scope, receive, send)
+            await WholeJSONResponse({"errors": [message]}, status_code=413)(scope, receive, send)
             return
         received = 0
 

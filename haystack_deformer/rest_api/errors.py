@@ -8,8 +8,8 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse
 
+from haystack_deformer.rest_api.characters import WholeJSONResponse
 from haystack_deformer.rest_api.observing import SCOPE_KEY
 from haystack_deformer.rest_api.record import RequestRecord
 
@@ -25,20 +25,20 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _server_error)
 
 
-def _http_error(request: Request, error: Any) -> JSONResponse:  # noqa: ARG001  # Starlette's signature
-    return JSONResponse({"errors": [error.detail]}, status_code=error.status_code, headers=error.headers)
+def _http_error(request: Request, error: Any) -> WholeJSONResponse:  # noqa: ARG001  # Starlette's signature
+    return WholeJSONResponse({"errors": [error.detail]}, status_code=error.status_code, headers=error.headers)
 
 
-def _validation_error(request: Request, error: Any) -> JSONResponse:  # noqa: ARG001
+def _validation_error(request: Request, error: Any) -> WholeJSONResponse:  # noqa: ARG001
     # Haystack's own server leaves these to FastAPI, whose clients look for "detail": both are there. What was sent is
     # not repeated, as FastAPI would: it may be large, or no JSON at all.
     detail = [{"loc": list(e["loc"]), "msg": e["msg"], "type": e["type"]} for e in error.errors()]
     errors = [f"{'.'.join(str(part) for part in entry['loc'])}: {entry['msg']}" for entry in detail]
-    return JSONResponse({"errors": errors, "detail": detail}, status_code=422)
+    return WholeJSONResponse({"errors": errors, "detail": detail}, status_code=422)
 
 
-def _server_error(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
+def _server_error(request: Request, error: Exception) -> WholeJSONResponse:  # noqa: ARG001
     # the traceback is in the server's log, and none of it in the response
     record = request.scope.get(SCOPE_KEY) or RequestRecord()
     message = f"The server failed on this request. Its log says why, by the request id {record.id}."
-    return JSONResponse({"errors": [message]}, status_code=500, headers={"X-Request-ID": record.id})
+    return WholeJSONResponse({"errors": [message]}, status_code=500, headers={"X-Request-ID": record.id})

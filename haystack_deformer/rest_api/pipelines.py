@@ -54,6 +54,27 @@ class ServedPipeline(Pipeline):
         with current_record().stage(node_id):
             return super()._run_node(node_id, node_input)
 
+    def run_request(self, params: dict[str, Any], *, debug: bool = False, **inputs: Any) -> dict[str, Any]:
+        """
+        Run for a request. Every node is told whether it is to say what it was given, for it remembers what it was told
+        last, by whatever request.
+
+        :param params: by node, or for all nodes that know one; `debug` of either kind among them.
+        :param debug: of all nodes.
+        :param inputs: the question or the files.
+        :return: with `_debug` of the nodes that were asked for it alone.
+        """
+        for_all = debug or params.get("debug")
+        told: dict[str, dict[str, Any]] = {}
+        for name in self.arguments():
+            own = params.get(name, {})
+            told[name] = {**own, "debug": bool(own.get("debug") if for_all is None else for_all)}
+        given = {name: value for name, value in params.items() if name != "debug"}
+        # a node takes the last value that it finds: the order stays
+        result = self.run(params={**given, **told}, **inputs)
+        said = {name: entry for name, entry in result.pop("_debug", {}).items() if told.get(name, {}).get("debug")}
+        return {**result, "_debug": said} if said else result
+
     def arguments(self) -> dict[str, set[str]]:
         """For each node the parameters that a request may give it."""
         nodes = {name: self.graph.nodes[name]["component"] for name in self.graph.nodes if name != self.root_node}

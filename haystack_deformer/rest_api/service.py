@@ -16,6 +16,7 @@ from sqlalchemy.orm import scoped_session
 from starlette.requests import Request
 
 from haystack_deformer.inference import collect_readings
+from haystack_deformer.passages import EmptyQuestionError
 from haystack_deformer.rest_api.embedding import embed_missing, embed_new, keep_vectors
 from haystack_deformer.rest_api.metrics import Metrics
 from haystack_deformer.rest_api.observing import current_record
@@ -26,6 +27,9 @@ from haystack_deformer.rest_api.uploads import remove_leftovers
 from haystack_deformer.rest_api.vector_cache import VectorCache
 
 logger = logging.getLogger(__name__)
+
+_REFUSALS = (ValueError, TypeError, NotImplementedError, AssertionError)
+"""What nodes raise for parameters that they cannot work with."""
 
 
 class Limit:
@@ -111,7 +115,7 @@ class Service:
 
         :param query: the question.
         :param params: for its nodes, checked.
-        :param debug: whether the nodes say what they were given.
+        :param debug: whether all nodes say what they were given; else those do whose parameters ask for it.
         """
         with collect_readings() as readings:
             try:
@@ -141,13 +145,13 @@ class Service:
     @staticmethod
     def _run(pipeline: ServedPipeline, params: dict[str, Any], **arguments: Any) -> dict[str, Any]:
         try:
-            return pipeline.run(params=params, **arguments)
+            return pipeline.run_request(params, **arguments)
         except Exception as error:
             # the pipeline wraps what a node raised
             cause = error.__cause__ or error
             node = current_record().failed
-            # where a request gives nothing but the question or files, the mistake is the server's own
-            if isinstance(cause, UnicodeError) or (params and isinstance(cause, (ValueError, TypeError))):
+            # where a request gives nothing but the question or files, most mistakes are the server's own
+            if isinstance(cause, (UnicodeError, EmptyQuestionError)) or (params and isinstance(cause, _REFUSALS)):
                 logger.warning("Node %s refused a request: %s", node, cause)
                 raise HTTPException(400, f"The node {node} refused the request: {cause}") from error
             raise

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from haystack.nodes import DenseRetriever
 from haystack.schema import Document
 
+from haystack_deformer.document_stores.reference import REPRESENTATION_META_KEY
 from haystack_deformer.representations import LmdbRepresentationStore, RepresentationStoreError
 
 logger = logging.getLogger(__name__)
@@ -22,6 +23,8 @@ _PROBE_KEY = b"probe"
 _TOLERANCE = 1e-3
 """Between vectors of one text by one model, whose batches differ; another model's differ by more."""
 _REMOVED_AT_ONCE = 1_000
+_STORES_OWN = {"vector_id", REPRESENTATION_META_KEY}
+"""Of the meta what a store adds to it."""
 
 
 class VectorCache:
@@ -39,7 +42,8 @@ class VectorCache:
     def __init__(self, folder: Path, retriever: DenseRetriever) -> None:
         self._store = LmdbRepresentationStore(folder)
         self._compute: Callable[[list[Document]], npt.NDArray[np.float32]] = retriever.embed_documents
-        self._meta_fields = list(getattr(retriever, "embed_meta_fields", None) or ())
+        # None: the retriever does not say which, as DensePassageRetriever, which embeds the name
+        self._meta_fields: list[str] | None = getattr(retriever, "embed_meta_fields", None)
         self._check_probe()
         retriever.embed_documents = self.embed_documents
 
@@ -78,8 +82,13 @@ class VectorCache:
     def _key(self, document: Document) -> bytes:
         content = document.content
         text = content if isinstance(content, str) else content.to_json()
-        meta = [document.meta.get(field) for field in self._meta_fields]
-        parts = json.dumps([document.content_type, text, meta], default=str)
+        meta = document.meta or {}
+        if self._meta_fields is not None:
+            embedded = [meta.get(field) for field in self._meta_fields]
+        else:
+            # in an order of our own: a database keeps none
+            embedded = [[field, meta[field]] for field in sorted(set(meta) - _STORES_OWN, key=str)]
+        parts = json.dumps([document.content_type, text, embedded], default=str)
         return blake2b(parts.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
     def _read(self, keys: list[bytes]) -> dict[bytes, npt.NDArray[np.float32]]:

@@ -24,6 +24,11 @@ class Runtime(ABC):
     dtype: str = "float32"
     """What the matrix products are computed in."""
 
+    @property
+    def precision(self) -> str:
+        """What its states depend on beside the weights: states of another precision are others."""
+        return self.dtype
+
     @abstractmethod
     def encode_question(self, token_ids: Sequence[int]) -> Floats:
         """

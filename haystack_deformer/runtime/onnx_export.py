@@ -20,7 +20,7 @@ from haystack_deformer.modeling.fingerprint import fingerprint_model
 logger = logging.getLogger(__name__)
 
 _OPSET = 17
-_FORMAT = 2
+_FORMAT = 3
 """Raised where graphs of an earlier version of this file are not to be used any more."""
 
 
@@ -81,9 +81,10 @@ def graph_file(model: DeFormerForQuestionAnswering, name: str, dtype: str, folde
     :param name: "question", "passage" or "read".
     :param dtype: "float32" or "int8".
     :param folder: where graphs are kept; those of other weights are told apart by their names.
+    :raises ValueError: for a graph that does not fit into one file.
     """
     weights = f"{fingerprint_model(model.backbone, model.lower_layers)}-{_FORMAT}"
-    path = folder / weights / f"{name}-{_variant(dtype)}.onnx"
+    path = folder / weights / f"{name}-{variant(dtype)}.onnx"
     if path.is_file():
         return path
     logger.info("Exporting %s to %s, once.", name, path)
@@ -93,6 +94,10 @@ def graph_file(model: DeFormerForQuestionAnswering, name: str, dtype: str, folde
         made = Path(scratch) / "graph.onnx"
         graph = GRAPHS[name]
         export(graph.module(model).eval(), graph.example(model), graph.inputs, graph.outputs, made)
+        if list(Path(scratch).iterdir()) != [made]:
+            # the exporter puts larger weights into files of their own, which would have to move with it
+            msg = f"The {name} graph has more than the 2 GiB that one ONNX file can hold: use backend='torch'."
+            raise ValueError(msg)
         if dtype == "int8":
             exact, made = made, Path(scratch) / "int8.onnx"
             quantize(exact, made)
@@ -100,7 +105,12 @@ def graph_file(model: DeFormerForQuestionAnswering, name: str, dtype: str, folde
     return path
 
 
-def _variant(dtype: str) -> str:
+def variant(dtype: str) -> str:
+    """
+    A dtype, with the bits of a weight where they are fewer than its name says.
+
+    :param dtype: "float32" or "int8".
+    """
     return f"{dtype}-7bit" if dtype == "int8" and not has_vnni() else dtype
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.runtime.base import Floats, Runtime, logits_array
-from haystack_deformer.runtime.onnx_export import graph_file
+from haystack_deformer.runtime.onnx_export import graph_file, variant
 from haystack_deformer.runtime.pool import WindowPool
 
 
@@ -51,6 +51,11 @@ class OnnxRuntime(Runtime):
         self._pool = WindowPool(threads)
         self._sessions: dict[tuple[str, int], Any] = {}
         self._lock = Lock()
+
+    @property
+    def precision(self) -> str:
+        """The dtype, and for int8 the bits of a weight, which are not the same on all processors."""
+        return variant(self.dtype)
 
     def _session(self, name: str, windows: int = 1) -> Any:
         """A graph with all threads in each product where there is one window to run, else with one."""

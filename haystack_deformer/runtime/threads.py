@@ -1,13 +1,21 @@
-"""A pool of threads that a forked process makes anew."""
+"""A pool of threads that a forked process makes anew, and threads whose products have no helpers."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock, Thread
 from typing import Any, TypeVar
 
+import torch
+
 Result = TypeVar("Result")
+
+_setting = Lock()
+if hasattr(os, "register_at_fork"):
+    # else a process that is forked while a thread sets its number would find it held by nobody
+    os.register_at_fork(before=_setting.acquire, after_in_parent=_setting.release, after_in_child=_setting.release)
 
 
 class ForkableThreadPool:
@@ -35,3 +43,18 @@ class ForkableThreadPool:
             # two threads at once may make two: the first is let go when its work is done
             made = self._made = (os.getpid(), ThreadPoolExecutor(**self._options))
         return made[1].submit(work, *args)
+
+
+def stay_alone() -> None:
+    """
+    Have PyTorch use one thread in the products of the calling thread, and as many as before in all others'.
+
+    A thread whose very first product falls between the two calls begins with one as well, as all would without this.
+    """
+    with _setting:
+        usual = torch.get_num_threads()
+        torch.set_num_threads(1)
+        # the call also says what threads begin with that are started later, and one that ends at once says it again
+        other = Thread(target=torch.set_num_threads, args=(usual,))
+        other.start()
+        other.join()

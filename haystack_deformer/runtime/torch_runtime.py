@@ -14,6 +14,7 @@ from haystack_deformer.runtime.base import Floats, Runtime, logits_array
 from haystack_deformer.runtime.batching import BatchPlan, pad_ids, pad_states
 from haystack_deformer.runtime.packing import pack
 from haystack_deformer.runtime.pool import Result, WindowPool
+from haystack_deformer.runtime.threads import stay_alone
 
 
 class TorchRuntime(Runtime):
@@ -27,7 +28,7 @@ class TorchRuntime(Runtime):
     def __init__(self, model: DeFormerForQuestionAnswering, dtype: str = "float32") -> None:
         self.model = model
         self.dtype = dtype
-        self._pool = WindowPool() if model.device.type == "cpu" else None
+        self._pool = WindowPool(initializer=stay_alone) if model.device.type == "cpu" else None
         self._lock = Lock()
         self._prepared: DeFormerForQuestionAnswering | None = None
 

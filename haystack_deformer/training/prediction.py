@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from tqdm import tqdm
 
 from haystack_deformer.inference import PassageReader
-from haystack_deformer.passages import PassageEncoder
+from haystack_deformer.passages import EmptyQuestionError, PassageEncoder
 from haystack_deformer.representations import PassageRepresentation, Representations
 from haystack_deformer.runtime import Runtime
 from haystack_deformer.training.squad import SquadExample
@@ -47,7 +47,7 @@ def predict_answers(
     by_context: dict[str, list[SquadExample]] = {}
     unreadable: dict[str, str] = {}
     for example in examples:
-        if _has_tokens(encoder, example):
+        if has_tokens(encoder, example):
             by_context.setdefault(example.context, []).append(example)
         else:
             unreadable[example.id] = ""
@@ -112,11 +112,16 @@ class _CodecReader:
         return predictions
 
 
-def _has_tokens(encoder: PassageEncoder, example: SquadExample) -> bool:
-    """Whether there is anything to ask; a question of zero-width spaces is counted as not answered."""
+def has_tokens(encoder: PassageEncoder, example: SquadExample) -> bool:
+    """
+    Whether there is anything to ask; a question of zero-width spaces is counted as not answered, with a warning.
+
+    :param encoder: has the tokenizer.
+    :param example: with the question.
+    """
     try:
         encoder.tokenizer.question(example.question)
-    except ValueError as error:
+    except EmptyQuestionError as error:
         logger.warning("Question %s counts as not answered: %s", example.id, error)
         return False
     return True

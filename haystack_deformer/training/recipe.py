@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import AutoConfig
 
-from haystack_deformer.passages import load_encoder
+from haystack_deformer.modeling import DeFormerForQuestionAnswering
+from haystack_deformer.passages import load_encoder, load_tokenizer
 from haystack_deformer.training.card import CardRow, write_card
 from haystack_deformer.training.config import TrainingConfig
 from haystack_deformer.training.evaluation import compare, evaluate, evaluate_codecs
@@ -105,11 +107,14 @@ def distil(
     return write_card(output, config, settings, rows, on=", ".join(Path(path).name for path in eval_data))
 
 
-def _train_once(config: TrainingConfig, output: Path, **options: Any) -> None:
-    if config.is_kept_in(output):
-        logger.info("%s is trained already.", output)
+def _train_once(config: TrainingConfig, output: Path, dtype: torch.dtype | None = None, **options: Any) -> None:
+    if not config.is_kept_in(output):
+        train(config, output, dtype=dtype, **options)
         return
-    train(config, output, **options)
+    logger.info("%s is trained already.", output)
+    if dtype is not None and AutoConfig.from_pretrained(output).torch_dtype != dtype:
+        model = DeFormerForQuestionAnswering.from_pretrained(output)
+        model.save_pretrained(output, load_tokenizer(output), dtype=dtype)
 
 
 def _evaluation_examples(config: TrainingConfig, eval_data: Sequence[str | os.PathLike[str]]) -> list[SquadExample]:

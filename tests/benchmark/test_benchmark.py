@@ -152,6 +152,18 @@ class TestReaders:
         with pytest.raises(ValueError, match="No reader is called 'farm': give names, or parts, of FARMReader"):
             make_readers(load_subject(tmp_path, bert, 2), None, tmp_path, "farm,ONNX")
 
+    def test_a_whole_name_is_that_reader_alone(self, bert: str, tmp_path: Path) -> None:
+        """Names have commas in them: each reader's memory would be measured beside others'."""
+        subject = load_subject(tmp_path, bert, 2)
+        store = make_store(subject, tmp_path / "states", "SQ8", progress_bar=False)
+        for name in ("DeFormerReader, ONNX int8", "DeFormerReader, torch fp32", "FARMReader"):
+            assert list(make_readers(subject, store, tmp_path, name)) == [name]
+        assert list(make_readers(subject, store, tmp_path, "torch fp32, ONNX int8")) == [
+            "full model, ONNX int8",
+            "DeFormerReader, torch fp32",
+            "DeFormerReader, ONNX int8",
+        ]
+
     def test_what_is_not_installed_is_named_and_left_out(
         self, bert: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:

@@ -28,6 +28,11 @@ def test_split_text_keeps_paragraphs_together_while_they_fit() -> None:
     assert [text[a:b] for a, b in split_text(text, 25)] == ["one two.\n\nthree four.", "x" * 10 + "\n\nfive"]
 
 
+def test_split_text_knows_the_line_ends_of_windows() -> None:
+    text = "# Title\r\n\r\none two.\r\n \r\nthree four."
+    assert [text[a:b] for a, b in split_text(text, 10)] == ["# Title", "one two.", "three", "four."]
+
+
 def test_split_text_cuts_long_paragraphs_at_sentences() -> None:
     text = "The first sentence is here. The second one is there. And a third."
     assert [text[a:b] for a, b in split_text(text, 40)] == [

@@ -31,7 +31,7 @@ def test_no_model(make_store: Any) -> None:
 def test_a_folder_without_weights(make_store: Any, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No model at"):
         make_store(deformer_model=str(tmp_path / "nowhere"))
-    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "config.json").write_text('{"model_type": "bert", "num_hidden_layers": 4}')
     with pytest.raises(OSError, match=r"model\.safetensors"):
         make_store(deformer_model=str(tmp_path))
 

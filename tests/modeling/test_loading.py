@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from haystack_deformer.modeling import DeFormerForQuestionAnswering
+from haystack_deformer.modeling import DeFormerForQuestionAnswering, loading
 from haystack_deformer.modeling.loading import load_upstream, resolve_config
 
 
@@ -92,9 +92,12 @@ class TestPickles:
             load(folder)
         assert not (tmp_path / "went off").exists()
 
-    def test_is_not_loaded_where_the_folder_was_not_looked_at(self, folder: Path, tmp_path: Path) -> None:
+    def test_is_not_loaded_where_the_folder_was_not_looked_at(
+        self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """As for a name on the hub, whose files are not here to look at."""
         config, _ = resolve_config(folder, 2)
+        monkeypatch.setattr(loading, "check_weights", lambda _: None)
         (folder / "model.safetensors").unlink()
         torch.save({"bomb": Bomb(tmp_path / "went off")}, folder / "pytorch_model.bin")
         with pytest.raises(OSError, match="safetensors"):
@@ -151,6 +154,11 @@ class TestHeads:
         with pytest.raises(ValueError, match=r"lack \d+ tensors.*layer\.1\.attention"):
             load(folder)
 
+    def test_checkpoint_of_other_shapes_is_refused(self, folder: Path) -> None:
+        edit_config(folder, vocab_size=50)
+        with pytest.raises(ValueError, match=r"have other shapes than its config\.json says"):
+            load(folder)
+
     def test_encoder_that_lacks_a_layer_is_refused(self, make_tiny_bert: Any, tmp_path: Path) -> None:
         folder = shutil.copytree(make_tiny_bert(head=False), tmp_path / "encoder")
         path = folder / "model.safetensors"
@@ -173,7 +181,7 @@ class TestResolveConfig:
             assert config.max_seq_len == 62
 
     def test_reads_no_weights(self, folder: Path) -> None:
-        (folder / "model.safetensors").write_bytes(b"no weights")
+        (folder / "model.safetensors").unlink()
         upstream, _ = resolve_config(folder, 1)
         assert upstream.hidden_size == 32
 

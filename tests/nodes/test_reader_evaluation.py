@@ -167,6 +167,20 @@ class TestCalibration:
         assert reader._answers.config != DeFormerConfig(2, 62, 20, 20)
 
 
+def test_a_question_of_nothing_counts_as_not_answered(reader: DeFormerReader, tmp_path: Path) -> None:
+    file_of_questions(tmp_path)
+    before = reader.eval_on_file(tmp_path, "dev.json")
+    data = json.loads((tmp_path / "dev.json").read_text())
+    text = data["data"][0]["paragraphs"][0]["context"]
+    empty = {"id": "empty", "question": "\u200b", "answers": [{"text": text.split()[0], "answer_start": 0}]}
+    data["data"][0]["paragraphs"].insert(0, {"context": text, "qas": [empty]})
+    (tmp_path / "dev.json").write_text(json.dumps(data))
+    after = reader.eval_on_file(tmp_path, "dev.json")
+    assert after["Total_text_answer"] == before["Total_text_answer"] + 1
+    assert after["EM_text_answer"] == pytest.approx(before["EM_text_answer"] * 3 / 4)
+    assert after["EM_no_answer"] == before["EM_no_answer"]
+
+
 def test_without_labels_the_remedy_is_named(reader: DeFormerReader, store: DeFormerInMemoryDocumentStore) -> None:
     with pytest.raises(ValueError, match=r"No label of the origin 'user' .*\.add_eval_data"):
         reader.eval(store, label_origin="user")

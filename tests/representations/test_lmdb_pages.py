@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import random
+import struct
 
 import lmdb
 import pytest
 
-from haystack_deformer.representations import StoreCorruptError
+from haystack_deformer.representations import LmdbRepresentationStore, StoreCorruptError
 from haystack_deformer.representations.lmdb_pages import check_data_file
 
 
@@ -46,6 +47,31 @@ def test_every_truncation_that_loses_something_is_found(tmp_path):
         file.write_bytes(data[:size])
         with pytest.raises(StoreCorruptError):
             check_data_file(file)
+
+
+def test_a_later_version_of_the_format_is_lmdbs_to_judge(tmp_path):
+    """LMDB 1.0's pages have longer headers, behind which its magic stands."""
+    file = tmp_path / "data.mdb"
+    file.write_bytes(bytes(24) + struct.pack("=II", 0xBEEFC0DE, 3) + bytes(8_160))
+    check_data_file(file)
+    file.write_bytes(bytes(24) + struct.pack("=II", 0xBEEFC0DE, 1) + bytes(8_160))
+    with pytest.raises(StoreCorruptError, match="not an LMDB file"):
+        check_data_file(file)
+
+
+def test_a_store_of_a_later_version(tmp_path):
+    """As LMDB makes it where it is told to, by `LMDB_DEFAULT_LIB_VERSION` or its build."""
+    (tmp_path / "gen-000001").mkdir()
+    try:
+        lmdb.open(str(tmp_path / "gen-000001"), lib_version=1).close()
+    except (TypeError, lmdb.Error):
+        pytest.skip("this LMDB makes no files of version 1.0")
+    (tmp_path / "CURRENT").write_text("1\n")
+    for value in (b"1", b"2"):
+        with LmdbRepresentationStore(tmp_path) as store:
+            store.put({value: bytes(10_000)})
+    with LmdbRepresentationStore(tmp_path) as store:
+        assert store.get([b"1", b"2", b"3"]) == [bytes(10_000), bytes(10_000), None]
 
 
 def test_empty_file_is_lmdbs_to_fill(tmp_path):

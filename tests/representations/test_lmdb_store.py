@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import threading
 
 import lmdb
@@ -49,6 +50,25 @@ def test_opened_twice_through_a_link(path, tmp_path):
         with LmdbRepresentationStore(tmp_path / "link") as second:
             second.put({b"a": b"1"})
             assert first.get([b"a"]) == [b"1"]
+
+
+def test_removed_and_made_anew_while_it_was_open(path):
+    """As a notebook does that keeps the old store: no record is written into the file that is gone."""
+    old = LmdbRepresentationStore(path)
+    old.put({b"a": b"1"})
+    shutil.rmtree(path)
+    with pytest.raises(RepresentationStoreError, match="was removed"):
+        old.put({b"b": b"2"})
+    with LmdbRepresentationStore(path) as new:
+        assert new.get([b"a"]) == [None]
+        new.put({b"c": b"3"})
+        for use in (lambda: old.put({b"b": b"2"}), lambda: old.get([b"a"])):
+            with pytest.raises(RepresentationStoreError, match="removed or replaced while it was open: open it again"):
+                use()
+        old.close()
+        assert new.get([b"c"]) == [b"3"]
+    with LmdbRepresentationStore(path) as again:
+        assert list(again.keys()) == [b"c"]
 
 
 def test_a_forgotten_store_is_closed(path):

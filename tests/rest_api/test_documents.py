@@ -24,6 +24,8 @@ def test_get(uploaded: TestClient) -> None:
     assert names(uploaded, {"filters": {"name": {"$in": ["germany.txt"]}, "kind": "city"}}) == {"germany.txt"}
     either = {"$or": {"name": {"$eq": "germany.txt"}, "kind": "river"}}
     assert names(uploaded, {"filters": either}) == {"germany.txt"}
+    neither = {"$not": [{"name": "france.txt"}, {"kind": "river"}]}
+    assert names(uploaded, {"filters": neither}) == {"germany.txt"}
     assert names(uploaded, {"filters": {"kind": "river"}}) == set()
     assert names(uploaded, {"filters": {}}, index="other") == set()
     [document] = uploaded.post("/documents/get_by_filters", json={"filters": {"name": "germany.txt"}}).json()
@@ -62,9 +64,16 @@ def test_delete(uploaded: TestClient) -> None:
         {"filters": {"\ud800": "x"}},
         {"filters": {"$or": [{"name": "x"}, {}]}},
         {"filters": {"name": {}}},
+        {"filters": {"name": {"$not": {"$in": ["france.txt"]}}}},
+        {"filters": {"name": {"$and": [{"$ne": "france.txt"}]}}},
+        {"filters": {"name": {"$eq": "france.txt", "$regex": "x"}}},
+        {"filters": {"$and": []}},
+        {"filters": {"$or": []}},
+        {"filters": {"$not": []}},
+        {"filters": {"$not": {"$eq": "france.txt"}}},
         [],
     ],
-    ids=range(12),
+    ids=range(19),
 )
 def test_refused(uploaded: TestClient, action: str, body: Any) -> None:
     response = uploaded.post(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import types
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from typing import Any
 import pytest
 from fastapi import HTTPException
 from fastapi.testclient import TestClient
+from haystack.nodes.preprocessor import preprocessor
 
+from haystack_deformer.rest_api import ServerSettings, create_app
 from haystack_deformer.rest_api.uploads import _check_zip, safe_name
 
 
@@ -71,7 +74,13 @@ def test_params(client: TestClient) -> None:
     assert upload(client, ("a.txt", b"paris"), remove_numeric_tables="perhaps").status_code == 422
     good = json.dumps({"Converter": {"encoding": "utf-8"}})
     assert upload(client, ("a.txt", b"paris"), additional_params=good).status_code == 200
-    for bad in ({"Nobody": {}}, {"Converter": {"nothing": 1}}, {"Converter": {"encoding": "klingon"}}):
+    for bad in (
+        {"Nobody": {}},
+        {"Converter": {"nothing": 1}},
+        {"Converter": {"encoding": "klingon"}},
+        {"Converter": {"debug": True}},
+        {"debug": True},
+    ):
         assert upload(client, ("a.txt", b"paris"), additional_params=json.dumps(bad)).status_code == 400
     assert left_behind(client) == []
 
@@ -181,3 +190,35 @@ def test_overwriting_by_the_same_text(client: TestClient) -> None:
         assert upload(client, ("a.txt", b"paris is in france")).status_code == 200
     body = client.post("/query", json={"query": "where?"}).json()
     assert [document["content"] for document in body["documents"]] == ["paris is in france"]
+
+
+def test_splitting(write_pipelines: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # no sentence is looked for here, and Haystack's PreProcessor wants NLTK and its data all the same
+    monkeypatch.setattr(preprocessor.nltk_import, "check", lambda: None)
+    data = types.SimpleNamespace(find=lambda _: None)
+    monkeypatch.setattr(preprocessor, "nltk", types.SimpleNamespace(data=data), raising=False)
+    changes = {
+        "    type: TextConverter\n": "    type: TextConverter\n  - name: PreProcessor\n    type: PreProcessor\n",
+        "{name: Retriever, inputs: [Converter]}": "{name: PreProcessor, inputs: [Converter]}\n"
+        "      - {name: Retriever, inputs: [PreProcessor]}",
+    }
+    settings = ServerSettings(pipeline=write_pipelines(tmp_path, "memory", **changes))
+    text = b"paris is in france.\n\nberlin is in germany."
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+        for form, said in (
+            ({"split_by": "klingon"}, "split_by"),
+            ({"split_by": "klingon", "split_respect_sentence_boundary": "false"}, "split_by"),
+            ({"split_by": "sentence"}, "split_respect_sentence_boundary"),
+            ({"split_by": "passage", "split_respect_sentence_boundary": "true"}, "split_respect_sentence_boundary"),
+            ({"additional_params": '{"PreProcessor": {"split_by": ["word"]}}'}, "split_"),
+            ({"additional_params": '{"PreProcessor": {"split_length": 0}}'}, "split_length"),
+            ({"additional_params": '{"split_overlap": -1}'}, "split_overlap"),
+        ):
+            response = upload(client, ("a.txt", text), **form)
+            assert response.status_code == 400, response.text
+            assert said in response.json()["errors"][0]
+            assert contents(client) == {}
+        by_passage = {"split_by": "passage", "split_length": "1", "split_respect_sentence_boundary": "false"}
+        response = upload(client, ("a.txt", text), **by_passage)
+        assert response.status_code == 200, response.text
+        assert len(response.json()["documents"]) == 2

@@ -64,6 +64,40 @@ def test_debug(uploaded: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"Reader": {"debug": True}}, {"Reader"}),
+        ({"Reader": {"debug": True, "top_k": 1}, "Retriever": {"debug": False}}, {"Reader"}),
+        ({"debug": True}, {"Retriever", "Reader"}),
+        ({"debug": False, "Reader": {"debug": True}}, set()),
+        ({"debug": None, "Retriever": {"debug": True}}, {"Retriever"}),
+        ({}, set()),
+    ],
+    ids=range(6),
+)
+def test_debug_among_the_params(uploaded: TestClient, params: dict[str, Any], said: set[str]) -> None:
+    # what nodes were told before is nothing to the next request
+    uploaded.post("/query", json={"query": "who?", "debug": True})
+    response = uploaded.post("/query", json={"query": "who?", "params": params})
+    assert response.status_code == 200, response.text
+    assert set(response.json().get("_debug", ())) == said
+
+
+@pytest.mark.parametrize("question", ["\u200b", " \u200b\u200b ", "\x01"])
+def test_a_question_without_text(uploaded: TestClient, question: str) -> None:
+    response = uploaded.post("/query", json={"query": question})
+    assert response.status_code == 400, response.text
+    assert "at least one word" in response.json()["errors"][0]
+
+
+def test_what_a_store_cannot_do(uploaded: TestClient) -> None:
+    params = {"Retriever": {"headers": {"a": "b"}}}
+    response = uploaded.post("/query", json={"query": "who?", "params": params})
+    assert response.status_code == 400, response.text
+    assert "headers" in response.json()["errors"][0]
+
+
+@pytest.mark.parametrize(
     "request_body",
     [
         {},
@@ -84,6 +118,10 @@ def test_debug(uploaded: TestClient) -> None:
         {"query": "who?", "params": {"Retriever": {"top_k": 10**9}}},
         {"query": "who?", "params": {"top_k": -1}},
         {"query": "who?", "params": {"filters": [1]}},
+        {"query": "who?", "params": {"filters": {"name": {"$not": {"$in": ["x"]}}}}},
+        {"query": "who?", "params": {"Retriever": {"filters": {"$or": []}}}},
+        {"query": "who?", "params": {"debug": 1}},
+        {"query": "who?", "params": {"Reader": {"debug": "yes"}}},
         {"query": "who?", "debug": "perhaps"},
     ],
 )

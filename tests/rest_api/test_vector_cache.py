@@ -68,6 +68,32 @@ def test_meta_that_is_embedded_counts(tmp_path: Path) -> None:
     assert retriever.embedded == ["a", "a"]
 
 
+class Titled(Retriever):
+    """Embeds the name as DensePassageRetriever does, without a word of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        del self.embed_meta_fields
+
+    def embed_documents(self, documents: list[Document]) -> np.ndarray:
+        super().embed_documents(documents)
+        return np.array([[len(document.meta.get("name", "")), len(document.content)] for document in documents])
+
+
+def test_meta_counts_where_the_retriever_does_not_say_what_it_embeds(tmp_path: Path) -> None:
+    retriever: Any = Titled()
+    VectorCache(tmp_path, retriever)
+    retriever.embedded.clear()
+    for name, length in (("x", 1), ("yy", 2), ("x", 1)):
+        assert retriever.embed_documents(documents("a", name=name, year="1")).tolist() == [[length, 1]]
+    assert retriever.embedded == ["a", "a"]
+    retriever.embed_documents(documents("a", author="x", year="1"))
+    assert retriever.embedded.pop() == "a"
+    # what a store adds, and the order in which it gives it
+    retriever.embed_documents(documents("a", deformer_representation="0f", vector_id="7", year="1", name="x"))
+    assert retriever.embedded == ["a", "a"]
+
+
 def test_only_what_there_is_is_kept(tmp_path: Path) -> None:
     cache, retriever = open_cache(tmp_path)
     retriever.embed_documents(documents("a", "b"))

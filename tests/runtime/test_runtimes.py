@@ -14,7 +14,7 @@ import torch
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.passages import PassageEncoder, PassageTokenizer, load_tokenizer
-from haystack_deformer.runtime import Runtime, check_runtime, load_runtime
+from haystack_deformer.runtime import Runtime, check_runtime, load_runtime, onnx_export
 from haystack_deformer.runtime.onnx_export import graph_file
 from haystack_deformer.runtime.onnx_runtime import OnnxRuntime
 
@@ -138,12 +138,27 @@ class TestGraphs:
 
     def test_of_other_weights_are_others(self, folder: Path, tmp_path: Path) -> None:
         files = []
-        for change in ("none", "upper", "cut"):
+        for change in ("none", "upper", "config", "cut"):
             model = DeFormerForQuestionAnswering.from_pretrained(folder, 1 if change == "cut" else None)
             if change == "upper":
                 model.backbone.head.bias.data += 1
+            if change == "config":
+                model.config.num_hidden_layers += 1
             files.append(graph_file(model, "read", "float32", tmp_path))
-        assert len(set(files)) == 3
+        assert len(set(files)) == 4
+
+    def test_that_need_more_than_one_file_are_refused(
+        self, model: DeFormerForQuestionAnswering, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def export(*arguments: object) -> None:
+            path = Path(str(arguments[-1]))
+            for file in (path, path.with_name("encoder.layer.0.weight")):
+                file.touch()
+
+        monkeypatch.setattr(onnx_export, "export", export)
+        with pytest.raises(ValueError, match=r"The read graph has more than the 2 GiB.*backend='torch'"):
+            graph_file(model, "read", "float32", tmp_path)
+        assert not list(tmp_path.rglob("*.onnx"))
 
     def test_go_to_the_users_cache_where_the_folder_is_none(
         self, model: DeFormerForQuestionAnswering, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -183,6 +198,15 @@ class TestFingerprint:
     def test_states_of_lower_precision_are_other_states(self, folder: Path) -> None:
         dtypes = [("torch", "float32"), ("torch", "bfloat16"), ("onnx", "int8")]
         assert len({self.encoder(folder, *names).fingerprint for names in dtypes}) == 3
+
+    def test_int8_on_a_processor_that_needs_smaller_weights_is_another(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        prints = set()
+        for vnni in (True, False):
+            monkeypatch.setattr(onnx_export, "has_vnni", lambda vnni=vnni: vnni)
+            prints.add(self.encoder(folder, "onnx", "int8").fingerprint)
+        assert len(prints) == 2
 
     def test_states_of_two_backends_in_fp32_are_the_same(self, folder: Path) -> None:
         one, other = self.encoder(folder, "torch", "float32"), self.encoder(folder, "onnx", "float32")

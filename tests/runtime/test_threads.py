@@ -1,9 +1,42 @@
-"""Pools of threads live through a fork."""
+"""Pools of threads leave the rest of the process as it is, and live through a fork."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from collections.abc import Sequence
+
+import torch
+
+from haystack_deformer.runtime.pool import WindowPool
+from haystack_deformer.runtime.threads import stay_alone
+
+
+def in_fresh_thread() -> int:
+    seen: list[int] = []
+    thread = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
+    thread.start()
+    thread.join()
+    return seen[0]
+
+
+def test_windows_have_a_thread_each_and_others_keep_theirs() -> None:
+    usual = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        pool = WindowPool(initializer=stay_alone)
+        # so that every thread has begun when the first one ends
+        together = threading.Barrier(3)
+
+        def work(_batch: Sequence[int]) -> int:
+            together.wait(60)
+            return torch.get_num_threads()
+
+        assert [threads for _, threads in pool.run(work, [[0], [1], [2]], 3)] == [1, 1, 1]
+        assert torch.get_num_threads() == in_fresh_thread() == 3
+    finally:
+        torch.set_num_threads(usual)
 
 
 def test_a_forked_process_has_threads_of_its_own() -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.training import recipe
@@ -63,6 +65,10 @@ def test_teacher_student_and_card(config: TrainingConfig, tmp_path: Path, monkey
     # again: nothing is trained, the figures are the same
     monkeypatch.setattr(recipe, "train", lambda *_, **__: pytest.fail("it was trained already"))
     assert distil(config, output, progress_bar=False).read_text() == card
+
+    # the weights are written anew where they are wanted smaller
+    distil(config, output, dtype=torch.float16, progress_bar=False)
+    assert {tensor.dtype for tensor in load_file(output / "model.safetensors").values()} == {torch.float16}
 
 
 def test_goes_on_after_the_teacher(config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

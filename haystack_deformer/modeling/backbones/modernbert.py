@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from haystack_deformer.modeling.backbones.base import Block, TokenContext
 from haystack_deformer.modeling.backbones.encoder import EncoderBackbone, first
@@ -12,7 +13,7 @@ from haystack_deformer.modeling.masks import additive_mask
 
 
 class ModernBertBackbone(EncoderBackbone):
-    """ModernBERT: `ModernBertForQuestionAnswering`, of transformers 4.48 and up."""
+    """ModernBERT: `ModernBertForQuestionAnswering`, of transformers 4.51 and up."""
 
     model_types = ("modernbert",)
     fingerprint_fields = (
@@ -31,6 +32,11 @@ class ModernBertBackbone(EncoderBackbone):
     hidden_dropout_fields = ("embedding_dropout", "mlp_dropout", "classifier_dropout")
     # upstream would take flash attention where it is installed
     attention_implementation = "sdpa"
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        super().__init__(model)
+        # upstream's `forward`, which is not called here, switches it off on CPUs, whatever the config says
+        model.config.reference_compile = False
 
     @property
     def layers(self) -> nn.ModuleList:

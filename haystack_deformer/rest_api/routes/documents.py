@@ -4,8 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException
 from haystack.errors import FilterError
-from starlette.responses import JSONResponse
 
+from haystack_deformer.rest_api.characters import WholeJSONResponse
 from haystack_deformer.rest_api.encoding import plain
 from haystack_deformer.rest_api.filters import checked_filters
 from haystack_deformer.rest_api.observing import current_record
@@ -21,7 +21,7 @@ _REFUSALS = (FilterError, ValueError, TypeError, AttributeError, KeyError)
 @router.post("/documents/get_by_filters", response_model=list[DocumentModel], response_model_exclude_none=True)
 def get_documents(
     filters: FilterRequest, service: Annotated[Service, Depends(get_service)], index: str | None = None
-) -> JSONResponse:
+) -> WholeJSONResponse:
     """Documents whose meta fits: `{"filters": {"name": ["some", "more"]}}`. All for `{"filters": {}}`."""
     wanted = checked_filters(filters.filters)
     with service.work():
@@ -30,7 +30,7 @@ def get_documents(
         except _REFUSALS as error:
             raise _refusal(filters, error) from error
         current_record().counts["documents"] = len(documents)
-        return JSONResponse(plain(documents))
+        return WholeJSONResponse(plain(documents))
 
 
 @router.post("/documents/delete_by_filters", response_model=bool)

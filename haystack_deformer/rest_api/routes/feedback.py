@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Query
 from haystack.schema import Label
-from starlette.responses import JSONResponse
 
+from haystack_deformer.rest_api.characters import WholeJSONResponse, check_whole
 from haystack_deformer.rest_api.encoding import plain_label
 from haystack_deformer.rest_api.schema import CreateLabelRequest, FeedbackMetrics, FilterRequest, LabelModel
 from haystack_deformer.rest_api.service import Service, get_service
@@ -19,6 +19,7 @@ TheService = Annotated[Service, Depends(get_service)]
 @router.post("/feedback")
 def post_feedback(feedback: CreateLabelRequest, service: TheService, index: str | None = None) -> None:
     """Say of an answer whether it was right, and whether the document was. `index` is that of the labels."""
+    check_whole("The feedback", feedback)
     with service.work():
         try:
             label = feedback.to_label()
@@ -28,10 +29,10 @@ def post_feedback(feedback: CreateLabelRequest, service: TheService, index: str 
 
 
 @router.get("/feedback", response_model=list[LabelModel])
-def get_feedback(service: TheService, index: str | None = None) -> JSONResponse:
+def get_feedback(service: TheService, index: str | None = None) -> WholeJSONResponse:
     """All that was said."""
     with service.work():
-        return JSONResponse([plain_label(label) for label in service.document_store.get_all_labels(index=index)])
+        return WholeJSONResponse([plain_label(label) for label in service.document_store.get_all_labels(index=index)])
 
 
 @router.delete("/feedback")
@@ -66,7 +67,7 @@ def export_feedback(
     full_document_context: bool = True,
     only_positive_labels: bool = False,
     index: str | None = None,
-) -> JSONResponse:
+) -> WholeJSONResponse:
     """
     What users said, as SQuAD-format data, which `haystack-deformer train` reads.
 
@@ -80,7 +81,7 @@ def export_feedback(
         labels = [label for label in labels if label.is_correct_answer]
     size = None if full_document_context else context_size
     entries = [squad_entry(label, size) for label in labels]
-    return JSONResponse({"data": [entry for entry in entries if entry is not None]})
+    return WholeJSONResponse({"data": [entry for entry in entries if entry is not None]})
 
 
 def _by_users(service: Service, index: str | None) -> list[Label]:

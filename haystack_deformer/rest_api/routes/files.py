@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, File, Form, HTTPException, UploadFile
 from haystack.nodes import BaseConverter, PreProcessor
-from starlette.responses import JSONResponse
 
+from haystack_deformer.rest_api.characters import WholeJSONResponse, check_whole
 from haystack_deformer.rest_api.encoding import plain
 from haystack_deformer.rest_api.observing import current_record
 from haystack_deformer.rest_api.params import checked_params
@@ -48,7 +48,7 @@ def upload_file(
     meta: Annotated[str | None, Form()] = "null",
     additional_params: Annotated[str | None, Form()] = "null",
     keep_files: bool = False,
-) -> JSONResponse:
+) -> WholeJSONResponse:
     """
     Take in files. `meta` is a JSON object for the documents of all of them; each keeps its own `name`.
 
@@ -65,7 +65,8 @@ def upload_file(
         for name in (node.name for node in pipeline.get_nodes_by_class(kind))
         if _given(values)
     }
-    for name, value in checked_params(pipeline, _json_object("additional_params", additional_params)).items():
+    additional = _json_object("additional_params", additional_params)
+    for name, value in checked_params(pipeline, additional, takes_debug=False).items():
         params[name] = {**params.get(name, {}), **value} if isinstance(value, dict) else value
     converters = pipeline.get_nodes_by_class(BaseConverter)
     limit = service.settings.max_upload_megabytes * MEGABYTE
@@ -90,7 +91,7 @@ def upload_file(
         documents = result.get("documents", [])
         record.counts["documents"] = len(documents)
         record.document_ids = [document.id for document in documents]
-        return JSONResponse({"documents": plain(documents)})
+        return WholeJSONResponse({"documents": plain(documents)})
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:
@@ -104,4 +105,5 @@ def _json_object(name: str, text: str | None) -> dict[str, Any]:
         raise HTTPException(400, f"The field {name} is no JSON: {error}") from error
     if not isinstance(value, (dict, type(None))):
         raise HTTPException(400, f"The field {name} must be a JSON object or null, not {type(value).__name__}.")
+    check_whole(f"The field {name}", value)
     return value or {}

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import haystack
 from fastapi import APIRouter, Depends, HTTPException
-from starlette.responses import JSONResponse
 
+from haystack_deformer.rest_api.characters import WholeJSONResponse, has_half_character
 from haystack_deformer.rest_api.encoding import plain
 from haystack_deformer.rest_api.observing import current_record
 from haystack_deformer.rest_api.params import checked_params
@@ -28,7 +28,7 @@ def haystack_version() -> dict[str, str]:
 
 
 @router.post("/query", response_model=QueryResponse, response_model_exclude_none=True)
-def query(request: QueryRequest, service: Annotated[Service, Depends(get_service)]) -> JSONResponse:
+def query(request: QueryRequest, service: Annotated[Service, Depends(get_service)]) -> WholeJSONResponse:
     """
     Ask a question. `params` go to the pipeline's nodes: `{"Retriever": {"top_k": 10}, "Reader": {"top_k": 3}}`.
 
@@ -36,12 +36,11 @@ def query(request: QueryRequest, service: Annotated[Service, Depends(get_service
     """
     if not request.query.strip():
         raise HTTPException(400, "The question is empty: give at least one word.")
-    _check_text(request.query)
+    if has_half_character(request.query):
+        raise HTTPException(400, "The question has half a character in it (a lone surrogate).")
     params = checked_params(service.pipelines.query, request.params)
     with service.questions.place(), service.work():
         result = service.ask(request.query, params, debug=bool(request.debug))
-        # nodes remember that they were asked for it, by whatever thread
-        debug = request.debug or "debug" in params
         record = current_record()
         answers, documents = result["answers"], result["documents"]
         record.counts.update(documents=len(documents), answers=len(answers))
@@ -49,19 +48,12 @@ def query(request: QueryRequest, service: Annotated[Service, Depends(get_service
         body = {"query": request.query, "answers": answers, "documents": documents}
         if "results" in result:
             body["results"] = result["results"]
-        if debug and "_debug" in result:
+        if "_debug" in result:
             body["_debug"] = result["_debug"]
-        return JSONResponse(plain(body))
+        return WholeJSONResponse(plain(body))
 
 
 @router.post("/query-streaming")
 def query_streaming(request: QueryRequest) -> None:  # noqa: ARG001  # the body is checked as that of /query
     """Of Haystack's server, for pipelines that write text word by word: this one answers 501."""
     raise HTTPException(501, "This server does not stream: send the same request to /query.")
-
-
-def _check_text(text: str) -> None:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise HTTPException(400, "The question has half a character in it (a lone surrogate).") from error

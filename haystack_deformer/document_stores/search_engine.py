@@ -1,0 +1,113 @@
+"""What the hook asks the stores over a search engine: by Haystack's own ways to Elasticsearch and OpenSearch."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from haystack.document_stores.filter_utils import LogicalFilterClause
+from haystack.schema import FilterType
+
+from haystack_deformer.document_stores.access import IDS_AT_ONCE, DocumentAccess, StoredDocument, batches, text_of
+from haystack_deformer.document_stores.reference import REPRESENTATION_META_KEY
+
+_FORBIDDEN = 403
+
+
+class SearchEngineDocumentAccess(DocumentAccess):
+    """
+    SearchEngineDocumentStore and its children.
+
+    Their reading methods fail where there is no such index, and on hits that are no documents: labels, and documents
+    without content. Here the first are passed over, and hits are taken as they are.
+    """
+
+    @property
+    def knows_all_indexes(self) -> bool:
+        """Whether the engine lists its indexes: see :meth:`DocumentAccess.knows_all_indexes`."""
+        return self._listed() is not None
+
+    def indexes(self) -> list[str]:
+        """The indexes with references, as far as the store's user may see them, and those that were written to."""
+        listed = self._listed() or []
+        return [*listed, *(name for name in super().indexes() if name not in listed and self.exists(name))]
+
+    def exists(self, index: str) -> bool:
+        """Whether there is an index, or an alias of one: see :meth:`DocumentAccess.exists`."""
+        return bool(self.store._index_exists(index, **self.headers))  # noqa: SLF001
+
+    def count(self, index: str, filters: FilterType | None = None) -> int:
+        """Number of documents: see :meth:`DocumentAccess.count`."""
+        return super().count(index, filters) if self._ready(index) else 0
+
+    def documents(
+        self, index: str, filters: FilterType | None = None, batch_size: int = 1_000
+    ) -> Iterator[StoredDocument]:
+        """Go through the documents of an index: see :meth:`DocumentAccess.documents`."""
+        query: dict[str, Any] = {"bool": {}}
+        if filters:
+            query["bool"]["filter"] = LogicalFilterClause.parse(filters).convert_to_elasticsearch()
+        return self._hits(index, query, batch_size)
+
+    def by_ids(self, ids: Collection[str], index: str | None = None) -> list[StoredDocument]:
+        """The documents with some ids: see :meth:`DocumentAccess.by_ids`."""
+        found: list[StoredDocument] = []
+        for name in self.indexes() if index is None else [index]:
+            for batch in batches(ids, IDS_AT_ONCE):
+                found += self._hits(name, {"ids": {"values": batch}})
+        return found
+
+    def referring(self, references: Collection[str]) -> list[StoredDocument]:
+        """The documents whose meta carries one of some references: see :meth:`DocumentAccess.referring`."""
+        found: list[StoredDocument] = []
+        for name in self.indexes():
+            for batch in batches(references, IDS_AT_ONCE):
+                found += self._hits(name, {"bool": {"filter": {"terms": {REPRESENTATION_META_KEY: batch}}}})
+        return found
+
+    def set_references(self, index: str, references: Mapping[str, str]) -> None:
+        """Write references into the meta, many at once: see :meth:`DocumentAccess.set_references`."""
+        updates = [
+            {"_op_type": "update", "_index": index, "_id": identifier, "doc": {REPRESENTATION_META_KEY: reference}}
+            for identifier, reference in references.items()
+        ]
+        if updates:
+            self.store._bulk(updates, refresh=self.store.refresh_type, **self.headers)  # noqa: SLF001
+
+    def _listed(self) -> list[str] | None:
+        """The indexes whose mapping has references; None where the store's user may not list indexes."""
+        try:
+            found = self.store._index_get(index="*", **self.headers)  # noqa: SLF001
+        except Exception as error:
+            # each client has exceptions of its own, with the status in common
+            if getattr(error, "status_code", None) != _FORBIDDEN:
+                raise
+            return None
+        return [
+            name for name, about in found.items() if REPRESENTATION_META_KEY in about["mappings"].get("properties", {})
+        ]
+
+    def _ready(self, index: str) -> bool:
+        """Whether there is an index; what was written to it can be found then."""
+        if not self.exists(index):
+            return False
+        if self.store.refresh_type != "wait_for":
+            self.store._index_refresh(index, self.headers.get("headers"))  # noqa: SLF001
+        return True
+
+    def _hits(self, index: str, query: dict[str, Any], batch_size: int = IDS_AT_ONCE) -> Iterator[StoredDocument]:
+        if not self._ready(index):
+            return
+        content = self.store.content_field
+        hits = self.store._do_scan(  # noqa: SLF001
+            self.store.client,
+            query={"query": query, "_source": {"includes": [content, "content_type", REPRESENTATION_META_KEY]}},
+            index=index,
+            size=batch_size,
+            scroll=self.store.scroll,
+            **self.headers,
+        )
+        for hit in hits:
+            source = hit["_source"]
+            text = text_of(source.get(content), source.get("content_type"))
+            yield StoredDocument(index, hit["_id"], text, source.get(REPRESENTATION_META_KEY))

@@ -1,0 +1,98 @@
+"""An index follows its texts: what is there is not computed again, and a stop or damage at any place is made good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from haystack_deformer.corpus import CorpusIndex, IndexSettings, text_documents
+from haystack_deformer.passages import PassageEncoder
+from tests.rest_api.conftest import tiny_sentence_encoder  # noqa: F401
+
+TEXTS = {"france.md": "paris is the capital of france", "germany.md": "berlin is a city in germany"}
+
+
+@pytest.fixture
+def open_index(tiny_deformer: Path, tiny_sentence_encoder: Path, tmp_path: Path) -> Iterator[Callable[[], Any]]:  # noqa: F811
+    """Opens the same index again and again, and closes it at the end."""
+    opened: list[CorpusIndex] = []
+
+    def open_again() -> CorpusIndex:
+        settings = IndexSettings(model=str(tiny_deformer), embedding_model=str(tiny_sentence_encoder))
+        opened.append(CorpusIndex(tmp_path / "index", settings))
+        return opened[-1]
+
+    yield open_again
+    for index in opened:
+        index.document_store.session.close()
+
+
+@pytest.fixture
+def embedded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The passages whose vectors were computed."""
+    seen: list[str] = []
+    from haystack.nodes import EmbeddingRetriever  # seconds
+
+    original = EmbeddingRetriever.embed_documents
+
+    def embed(self: Any, documents: Sequence[Any]) -> Any:
+        seen.extend(document.content for document in documents)
+        return original(self, documents)
+
+    monkeypatch.setattr(EmbeddingRetriever, "embed_documents", embed)
+    return seen
+
+
+def passages(index: CorpusIndex, question: str) -> set[str]:
+    return {document.content for document in index.ask(question).documents.values()}
+
+
+def test_only_what_changed_is_embedded(open_index: Callable[[], Any], embedded: list[str]) -> None:
+    open_index().sync(text_documents(TEXTS))
+    # the first is the store's trial
+    assert sorted(embedded[1:]) == sorted(TEXTS.values())
+    embedded.clear()
+    changed = {"germany.md": TEXTS["germany.md"], "river.md": "the river in paris"}
+    index = open_index()
+    report = index.sync(text_documents(changed))
+    assert (report.added, report.kept, report.removed) == (1, 1, 1)
+    assert embedded[1:] == ["the river in paris"]
+    assert passages(index, "what is in paris") == set(changed.values())
+    assert passages(open_index(), "what is in paris") == set(changed.values())
+
+
+def test_a_file_of_another_name_keeps_its_states(
+    open_index: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = open_index()
+    index.sync(text_documents(TEXTS))
+    monkeypatch.setattr(PassageEncoder, "encode", lambda *_, **__: pytest.fail("states were computed again"))
+    report = index.sync(text_documents({f"new-{name}": text for name, text in TEXTS.items()}))
+    assert (report.added, report.removed, report.renewed) == (2, 2, 0)
+    monkeypatch.undo()
+    names = {document.meta["name"] for document in index.ask("where is paris").documents.values()}
+    assert names == {f"new-{name}" for name in TEXTS}
+
+
+@pytest.mark.parametrize("damage", ["stopped while it wrote", "vectors", "settings", "no vectors"])
+def test_damage_is_made_good(open_index: Callable[[], Any], tmp_path: Path, damage: str) -> None:
+    open_index().sync(text_documents(TEXTS))
+    vectors, settings = (tmp_path / "index" / name for name in ("vectors.faiss", "settings.json"))
+    if damage == "no vectors":
+        vectors.unlink()
+    elif damage == "settings":
+        settings.write_text('{"model')
+    else:
+        vectors.write_bytes(vectors.read_bytes()[:40])
+    if damage.startswith("stopped"):
+        (tmp_path / "index" / "unfinished").touch()
+    index = open_index()
+    with pytest.raises(ValueError, match=r"is not finished: index the texts again"):
+        index.ask("where is paris")
+    report = index.sync(text_documents(TEXTS))
+    assert (report.added, report.kept, report.removed) == (0, 2, 0)
+    for each in (index, open_index()):
+        assert passages(each, "where is paris") == set(TEXTS.values())
