@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from haystack.schema import Answer, Document
 
 from haystack_deformer.corpus.results import Response
+from haystack_deformer.corpus.texts import BLANK_LINE
 
-_SENTENCE_END = re.compile(r"[.!?:]\s+(?=\S)|\n[ \t\r]*\n")
+_SENTENCE_END = re.compile(rf"[.!?:]\s+(?=\S)|{BLANK_LINE}")
 _LONGEST = 300
 
 

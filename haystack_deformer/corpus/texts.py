@@ -12,7 +12,8 @@ from haystack.schema import Document
 logger = logging.getLogger(__name__)
 
 _SUFFIXES = (".txt", ".md", ".markdown", ".rst", ".text")
-_PARAGRAPH = re.compile(r"\S.*?(?=\n[ \t\r]*\n|\Z)", re.DOTALL)
+BLANK_LINE = r"\n[ \t\r]*\n"
+_PARAGRAPH = re.compile(rf"\S.*?(?={BLANK_LINE}|\Z)", re.DOTALL)
 _NOT_SPACE = re.compile(r"\S")
 _BREAKS = (re.compile(r"[.!?]\s"), re.compile(r"\s"))
 

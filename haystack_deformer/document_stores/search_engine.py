@@ -47,12 +47,12 @@ class SearchEngineDocumentAccess(DocumentAccess):
         query: dict[str, Any] = {"bool": {}}
         if filters:
             query["bool"]["filter"] = LogicalFilterClause.parse(filters).convert_to_elasticsearch()
-        return self._hits(index, query, batch_size)
+        return self._hits(index, query, batch_size) if self._ready(index) else iter(())
 
     def by_ids(self, ids: Collection[str], index: str | None = None) -> list[StoredDocument]:
         """The documents with some ids: see :meth:`DocumentAccess.by_ids`."""
         found: list[StoredDocument] = []
-        for name in self.indexes() if index is None else [index]:
+        for name in filter(self._ready, self.indexes() if index is None else [index]):
             for batch in batches(ids, IDS_AT_ONCE):
                 found += self._hits(name, {"ids": {"values": batch}})
         return found
@@ -60,7 +60,7 @@ class SearchEngineDocumentAccess(DocumentAccess):
     def referring(self, references: Collection[str]) -> list[StoredDocument]:
         """The documents whose meta carries one of some references: see :meth:`DocumentAccess.referring`."""
         found: list[StoredDocument] = []
-        for name in self.indexes():
+        for name in filter(self._ready, self.indexes()):
             for batch in batches(references, IDS_AT_ONCE):
                 found += self._hits(name, {"bool": {"filter": {"terms": {REPRESENTATION_META_KEY: batch}}}})
         return found
@@ -96,8 +96,6 @@ class SearchEngineDocumentAccess(DocumentAccess):
         return True
 
     def _hits(self, index: str, query: dict[str, Any], batch_size: int = IDS_AT_ONCE) -> Iterator[StoredDocument]:
-        if not self._ready(index):
-            return
         content = self.store.content_field
         hits = self.store._do_scan(  # noqa: SLF001
             self.store.client,
