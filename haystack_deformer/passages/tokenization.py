@@ -135,7 +135,7 @@ class PassageTokenizer:
 
     def _encode(self, texts: Sequence[str]) -> list[Any]:
         # a lone surrogate is no Unicode text for the Rust tokenizer; one character for one keeps the offsets
-        texts = [text.encode("utf-8", "replace").decode("utf-8") if _has_surrogate(text) else text for text in texts]
+        texts = [text.encode("utf-8", "replace").decode("utf-8") if has_surrogate(text) else text for text in texts]
         return list(self._backend.encode_batch(list(texts), add_special_tokens=False))
 
     def _text_ids(self, encoding: Any) -> list[int]:
@@ -208,7 +208,12 @@ def _with_marks(text: str, offsets: npt.NDArray[np.uint32]) -> npt.NDArray[np.ui
     return offsets
 
 
-def _has_surrogate(text: str) -> bool:
+def has_surrogate(text: str) -> bool:
+    """
+    Whether a text has half a character (a lone surrogate), which UTF-8 cannot write.
+
+    :param text: any.
+    """
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

@@ -42,7 +42,6 @@ class SharedEnvironment:
         self._map_size = map_size
         self.read_only = not _writable(path)
         self._env: Any = self._open()
-        self._file = _identity(self.data_file)
 
     def _open(self) -> lmdb.Environment:
         check_data_file(self.data_file)
@@ -69,6 +68,7 @@ class SharedEnvironment:
         )
         if lock:
             env.reader_check()
+        self._file = _identity(self.data_file)
         return env
 
     @contextmanager
@@ -142,7 +142,6 @@ class SharedEnvironment:
         with self._gate.exclusive():
             self._env.close()
             self._env = self._open()
-            self._file = _identity(self.data_file)
 
     def pause(self) -> None:
         """Wait for this process' transactions to end and let none begin."""

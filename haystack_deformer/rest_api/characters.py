@@ -15,6 +15,8 @@ from fastapi import HTTPException
 from pydantic import BaseModel
 from starlette.responses import JSONResponse
 
+from haystack_deformer.passages.tokenization import has_surrogate
+
 _DEEPEST = 50
 """Lists and objects in each other; what is nested some hundred deep can be taken in, and not be handed out again."""
 
@@ -39,13 +41,7 @@ def has_half_character(value: Any) -> bool:
 
     :param value: of any kind.
     """
-    if not isinstance(value, str):
-        return False
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError:
-        return True
-    return False
+    return isinstance(value, str) and has_surrogate(value)
 
 
 def check_whole(name: str, value: Any) -> None:
