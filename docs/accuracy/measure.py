@@ -46,6 +46,7 @@ def measure(
     baseline = evaluate(load_encoder(teacher), examples, codec="Flat")
     rows = {(row["how"], row["lower_layers"], row["codec"]): row for row in _rows()}
     measured = [("teacher", teacher, {"Flat": baseline})]
+    _keep_settings("teacher", teacher)
     for how, folder in (one.split("=", 1) for one in run):
         measured.append((how, Path(folder), evaluate_codecs(load_encoder(folder), examples, codecs)))
         _keep_settings(how, Path(folder))

@@ -36,20 +36,23 @@ def evaluate(
 ) -> None:
     """Exact match and F1 from stored states, by the official script's arithmetic."""
     with clear_errors():
-        from haystack_deformer.passages import load_encoder
+        from haystack_deformer.passages import default_device, load_encoder
         from haystack_deformer.training.evaluation import compare, score
         from haystack_deformer.training.evaluation import evaluate as run
         from haystack_deformer.training.squad import load_squad
 
-        encoder = load_encoder(model, lower_layers=lower_layers)
+        encoder = load_encoder(model, lower_layers=lower_layers, device=default_device(backend))
         examples, report = load_squad(data, keep_misplaced=True)
         typer.echo(f"{report}.", err=True)
         if held_out is not None:
             examples = _held_out(examples, held_out)
+        # before the evaluation, which may take long
         if predictions is not None:
-            # before the evaluation, which may take long
+            if predictions.is_dir():
+                msg = f"--predictions {str(predictions)!r} is a folder: give the name of a file."
+                raise ValueError(msg)
             predictions.parent.mkdir(parents=True, exist_ok=True)
-        other = None if baseline is None else score(examples, json.loads(baseline.read_text(encoding="utf-8")))
+        other = None if baseline is None else score(examples, _answers(baseline))
         runtime = encoder.runtime(backend, dtype)
         result = run(encoder, examples, codec=codec, runtime=runtime, batch_size=batch_size)
         if predictions is not None:
@@ -59,6 +62,18 @@ def evaluate(
             summary["against_baseline"] = {name: str(value) for name, value in compare(result, other).items()}
         settings = {"lower_layers": encoder.model.lower_layers, "codec": codec, "backend": backend, "dtype": dtype}
         typer.echo(json.dumps({**settings, **summary}))
+
+
+def _answers(path: Path) -> dict[str, str]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        msg = f"{str(path)!r} is not JSON: {error}"
+        raise ValueError(msg) from error
+    if not isinstance(found, dict) or not all(isinstance(answer, str) for answer in found.values()):
+        msg = f"{str(path)!r} must hold one JSON object with an answer, text, for each question's id."
+        raise ValueError(msg)
+    return found
 
 
 def _held_out(examples: list[SquadExample], share: float) -> list[SquadExample]:

@@ -43,6 +43,20 @@ class DeFormerConfig:
             msg = f"score_scale must be positive, got {self.score_scale}: a better span would get a lower score."
             raise ValueError(msg)
 
+    def check_layers(self, layers: int) -> None:
+        """
+        Refuse a cut that leaves no layer above it.
+
+        :param layers: of the whole model.
+        :raises ValueError: names both.
+        """
+        if self.lower_layers >= layers:
+            msg = (
+                f"lower_layers={self.lower_layers} does not fit a model of {layers} layers: give 0 (no cut) to "
+                f"{layers - 1}."
+            )
+            raise ValueError(msg)
+
     def passage_length(self, layout: InputLayout) -> int:
         """
         Tokens of one window of a passage, special tokens included.

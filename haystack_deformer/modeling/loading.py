@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +62,13 @@ def resolve_config(
             name_or_path,
         )
     if recorded is None:
-        return config, DeFormerConfig(lower_layers=lower_layers or 0)
-    if lower_layers is None or lower_layers == recorded.lower_layers:
-        return config, recorded
-    return config, DeFormerConfig.from_dict({**recorded.to_dict(), "lower_layers": lower_layers})
+        deformer_config = DeFormerConfig(lower_layers=lower_layers or 0)
+    elif lower_layers is None:
+        deformer_config = recorded
+    else:
+        deformer_config = replace(recorded, lower_layers=lower_layers)
+    deformer_config.check_layers(layers)
+    return config, deformer_config
 
 
 def _check_folder(name_or_path: str | os.PathLike[str]) -> None:
@@ -86,12 +90,17 @@ def check_weights(name_or_path: str | os.PathLike[str]) -> None:
     Say what is wrong with the weights in a local folder; those of the model hub are looked at when they are fetched.
 
     :param name_or_path: a name on the model hub or a folder.
-    :raises OSError: where a folder holds no weights as safetensors.
+    :raises OSError: where a folder holds no weights as safetensors, or such that may not be read.
     """
     path = Path(name_or_path)
     if not path.is_dir():
         return
     names = {entry.name for entry in path.iterdir()}
+    for name in names.intersection(_SAFETENSORS):
+        # safetensors says of such a file that it is not there
+        if not os.access(path / name, os.R_OK):
+            msg = f"This user may not read {str(path / name)!r}: give read permission, for instance by chmod a+r."
+            raise OSError(msg)
     if names.isdisjoint(_SAFETENSORS):
         if not names.isdisjoint(_PICKLES):
             msg = (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from copy import deepcopy
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -33,13 +35,7 @@ class DeFormerPreTrainedModel(nn.Module):
         super().__init__()
         self.model = model
         self.backbone = backbone_class(model.config.model_type)(model)
-        layers = len(self.backbone.layers)
-        if not 0 <= deformer_config.lower_layers < layers:
-            msg = (
-                f"lower_layers={deformer_config.lower_layers} does not fit a model of {layers} layers: "
-                f"give 0 (no cut) to {layers - 1}."
-            )
-            raise ValueError(msg)
+        deformer_config.check_layers(len(self.backbone.layers))
         self.deformer_config = deformer_config
         self._lower_frozen = False
 
@@ -109,6 +105,14 @@ class DeFormerPreTrainedModel(nn.Module):
         if dtype is not None:
             state_dict = {name: tensor.to(dtype) for name, tensor in state_dict.items()}
         self.model.save_pretrained(Path(folder), state_dict=state_dict, safe_serialization=True)
+        for weights in Path(folder).glob("*.safetensors"):
+            # safetensors' temporary file is its owner's alone, whatever the umask: a service of another user serves it
+            shutil.copymode(Path(folder) / "config.json", weights)
+        if dtype is not None:
+            # transformers writes the dtype that the weights have here
+            config = deepcopy(self.model.config)
+            config.torch_dtype = dtype
+            config.save_pretrained(Path(folder))
         if tokenizer is not None:
             tokenizer.save_pretrained(Path(folder))
 

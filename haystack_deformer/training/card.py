@@ -68,7 +68,7 @@ class CardRow:
 
 def write_card(
     folder: str | os.PathLike[str],
-    asked: TrainingConfig,
+    start: str,
     student: TrainingConfig,
     rows: Sequence[CardRow],
     *,
@@ -78,7 +78,7 @@ def write_card(
     Write the card that the model hub shows.
 
     :param folder: of the student.
-    :param asked: the settings that the user gave, whose `model` is where the teacher began.
+    :param start: name or folder of the teacher, or of what it was made from by the same call.
     :param student: the student's settings.
     :param rows: of the table of figures.
     :param on: names of the files that the figures come from; empty: the held-out passages.
@@ -87,7 +87,7 @@ def write_card(
     path = Path(folder) / "README.md"
     text = _CARD.format(
         name=Path(folder).resolve().name,
-        base=asked.model,
+        base=start,
         data=", ".join(f"`{Path(name).name}`" for name in student.train),
         version=__version__,
         settings=json.dumps(asdict(student), indent=2),

@@ -115,14 +115,23 @@ class TrainingConfig:
         if self.freeze_lower and self.cut_warmup_ratio:
             msg = "freeze_lower keeps the layers below one cut, and cut_warmup_ratio moves it: give one of them."
             raise ValueError(msg)
-        if self.unlabelled and self.teacher is None:
-            msg = "Questions without labels can only be learnt from a teacher: give `teacher` beside `unlabelled`."
-            raise ValueError(msg)
         for name in ("attention_dropout", "hidden_dropout"):
             if not 0 <= (getattr(self, name) or 0.0) < 1:
                 msg = f"{name} is a share from 0 up to 1, got {getattr(self, name)}."
                 raise ValueError(msg)
+        self._check_length()
         self._check_weights()
+
+    def _check_length(self) -> None:
+        if self.max_steps == 0 or self.max_steps < -1:
+            msg = f"max_steps is a number of steps from 1 on, or -1 for whole passes, got {self.max_steps}."
+            raise ValueError(msg)
+        if not 0 < self.num_train_epochs < float("inf"):
+            msg = f"num_train_epochs must be more than 0, got {self.num_train_epochs}: nothing would be learnt."
+            raise ValueError(msg)
+        if self.batch_size < 1:
+            msg = f"batch_size must be at least 1, got {self.batch_size}."
+            raise ValueError(msg)
 
     def _check_weights(self) -> None:
         weights = {name: getattr(self, name) for name in ("ce_weight", "kd_weight", "lrs_weight")}
@@ -167,7 +176,8 @@ class TrainingConfig:
         if path.is_file() and (differing := self._differences(_read(path))):
             msg = (
                 f"The checkpoints in {str(folder)!r} are of a run with other settings ({'; '.join(differing)}). "
-                "Give the same settings, another folder, or --no-resume to begin anew."
+                "Give the same settings or another folder, or remove the checkpoints to begin anew, as "
+                "`train --no-resume` does."
             )
             raise ValueError(msg)
 

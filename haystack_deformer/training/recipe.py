@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from transformers import AutoConfig
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.passages import load_encoder, load_tokenizer
 from haystack_deformer.training.card import CardRow, write_card
-from haystack_deformer.training.config import TrainingConfig
+from haystack_deformer.training.config import SETTINGS_FILE, TrainingConfig
 from haystack_deformer.training.evaluation import compare, evaluate, evaluate_codecs
 from haystack_deformer.training.run import several_processes, train
 from haystack_deformer.training.squad import SquadExample, load_squad, split_held_out
@@ -42,7 +43,7 @@ def distil(
 
     Started again with the same settings it goes on where it was stopped: what is trained is not trained again.
 
-    :param config: the student's settings; `model` is what the teacher starts from.
+    :param config: the student's settings; `model` is what the teacher starts from, of no effect where one is given.
     :param output: folder for the student; the teacher goes into `teacher` in it.
     :param teacher: folder of a teacher that is trained already; None: train one.
     :param teacher_epochs: passes of the teacher over the data; None: as many as the student's.
@@ -53,7 +54,7 @@ def distil(
     :param progress_bar: whether to show one.
     :return: the model card.
     :raises ValueError: for a cut of 0, frozen lower layers without a teacher, several processes, or where there is
-        nothing to take the figures from; and as `train` does.
+        nothing to take the figures from that the teacher has not seen; and as `train` does.
     """
     output = Path(output)
     if config.lower_layers < 1:
@@ -70,6 +71,9 @@ def distil(
         raise ValueError(msg)
     # before the hours of training, not after them
     asked = _evaluation_examples(config, eval_data)
+    start = config.model if teacher is None else str(teacher)
+    if not eval_data:
+        _check_unseen(start, config.held_out)
     if teacher is None:
         teacher = output / "teacher"
         settings = replace(
@@ -83,6 +87,8 @@ def distil(
             hidden_dropout=None,
             cut_warmup_ratio=0.0,
             num_train_epochs=config.num_train_epochs if teacher_epochs is None else teacher_epochs,
+            # steps would go before epochs
+            max_steps=config.max_steps if teacher_epochs is None else -1,
         )
         _train_once(settings, teacher, save_steps=save_steps, progress_bar=progress_bar)
     settings = replace(config, model=str(teacher), teacher=str(teacher))
@@ -104,7 +110,7 @@ def distil(
             for codec, result in results.items()
         ),
     ]
-    return write_card(output, config, settings, rows, on=", ".join(Path(path).name for path in eval_data))
+    return write_card(output, start, settings, rows, on=", ".join(Path(path).name for path in eval_data))
 
 
 def _train_once(config: TrainingConfig, output: Path, dtype: torch.dtype | None = None, **options: Any) -> None:
@@ -115,6 +121,23 @@ def _train_once(config: TrainingConfig, output: Path, dtype: torch.dtype | None 
     if dtype is not None and AutoConfig.from_pretrained(output).torch_dtype != dtype:
         model = DeFormerForQuestionAnswering.from_pretrained(output)
         model.save_pretrained(output, load_tokenizer(output), dtype=dtype)
+
+
+def _check_unseen(start: str, held_out: float) -> None:
+    """Passages that a model was trained on say nothing of its students."""
+    settings = Path(start) / SETTINGS_FILE
+    if not settings.is_file():
+        logger.warning(
+            "What %s was trained on is not known: the figures are good if not on the held-out passages.", start
+        )
+        return
+    kept = json.loads(settings.read_text(encoding="utf-8")).get("held_out", 0.0)
+    if kept < held_out:
+        msg = (
+            f"{start!r} was trained with held_out={kept}, and the figures would be from passages that it has seen "
+            f"(held_out={held_out}): give eval_data, or train it with held_out={held_out}."
+        )
+        raise ValueError(msg)
 
 
 def _evaluation_examples(config: TrainingConfig, eval_data: Sequence[str | os.PathLike[str]]) -> list[SquadExample]:

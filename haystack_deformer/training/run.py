@@ -12,7 +12,9 @@ from packaging.version import Version
 from transformers import TrainingArguments, set_seed
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
+from haystack_deformer.modeling.loading import resolve_config
 from haystack_deformer.passages import PassageTokenizer, load_tokenizer
+from haystack_deformer.training.checkpoints import checkpoints_in, last_checkpoint
 from haystack_deformer.training.config import SETTINGS_FILE, TrainingConfig
 from haystack_deformer.training.distillation import check_teacher
 from haystack_deformer.training.features import SquadFeatures, collate_numbered
@@ -51,24 +53,27 @@ def train(
     :param dtype: of the written weights; None: fp32.
     :param progress_bar: whether to show one.
     :return: the trained model, in evaluation mode.
-    :raises ValueError: for data that cannot be used, a teacher that does not fit the student, or checkpoints of a run
-        with other settings.
+    :raises ValueError: for data that cannot be used, a teacher that does not fit the student or is missing, checkpoints
+        of a run with other settings, or frozen layers whose index would not stay valid.
     :raises FloatingPointError: where the loss or a gradient is no longer finite; names the step.
     """
+    if config.unlabelled and config.teacher is None:
+        msg = "Questions without labels can only be learnt from a teacher: give `teacher` beside `unlabelled`."
+        raise ValueError(msg)
     folder = Path(checkpoints) if checkpoints is not None else Path(output) / "checkpoints"
-    if resume and _last_checkpoint(folder) is not None:
+    if resume and last_checkpoint(folder) is not None:
         config.check_resumable(folder)
     elif not resume:
         if several_processes():
             msg = f"Of several processes none removes another's checkpoints: remove {str(folder)!r}, and resume."
             raise ValueError(msg)
         # the checkpoints alone: the folder may be one that the user keeps other things in
-        for checkpoint in folder.glob("checkpoint-*"):
+        for checkpoint in checkpoints_in(folder):
             shutil.rmtree(checkpoint)
-    last = _last_checkpoint(folder)
+    last = last_checkpoint(folder)
 
     set_seed(config.seed)
-    model, passages = _load_student(config)
+    model, passages = _load_student(config, dtype)
     taught_by = None if config.teacher is None else _load_teacher(config.teacher, model, passages)
     dataset = _features(config, passages, progress_bar=progress_bar)
     teacher = None if taught_by is None else _teacher(config, taught_by, dataset, teacher_outputs)
@@ -84,7 +89,7 @@ def train(
     if last is not None:
         logger.info("Going on from %s.", last)
     try:
-        trainer.train(resume_from_checkpoint=last)
+        trainer.train(resume_from_checkpoint=None if last is None else str(last))
     finally:
         # transformers leaves it set, and the next run of this process would be in bfloat16 unasked
         os.environ.pop("ACCELERATE_MIXED_PRECISION", None)
@@ -101,13 +106,9 @@ def several_processes() -> bool:
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
-def _last_checkpoint(folder: Path) -> str | None:
-    """The last that was written to its end: the trainer's state comes last, and a kill may have come before it."""
-    checkpoints = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json")]
-    return str(max(checkpoints, key=lambda path: int(path.name.rpartition("-")[2]))) if checkpoints else None
-
-
-def _load_student(config: TrainingConfig) -> tuple[DeFormerForQuestionAnswering, PassageTokenizer]:
+def _load_student(
+    config: TrainingConfig, dtype: torch.dtype | None
+) -> tuple[DeFormerForQuestionAnswering, PassageTokenizer]:
     model = DeFormerForQuestionAnswering.from_pretrained(
         config.model,
         config.lower_layers,
@@ -121,7 +122,29 @@ def _load_student(config: TrainingConfig) -> tuple[DeFormerForQuestionAnswering,
         model.freeze_embeddings()
     if config.freeze_lower:
         model.freeze_lower()
+        _check_index_stays_valid(config, model, dtype)
     return model, PassageTokenizer(load_tokenizer(config.model), model.deformer_config, model.backbone)
+
+
+def _check_index_stays_valid(
+    config: TrainingConfig, model: DeFormerForQuestionAnswering, dtype: torch.dtype | None
+) -> None:
+    """An index is of windows as well as of weights."""
+    recorded = resolve_config(config.model, config.lower_layers)[1]
+    lengths = {name: getattr(recorded, name) for name in ("max_seq_len", "doc_stride", "max_question_length")}
+    if any(getattr(config, name) != length for name, length in lengths.items()):
+        asked = ", ".join(f"{name}={length}" for name, length in lengths.items())
+        msg = (
+            f"freeze_lower=True keeps an index of {config.model!r} valid with the lengths of that model alone: {asked}."
+        )
+        raise ValueError(msg)
+    if dtype is not None and any(
+        not torch.equal(parameter, parameter.to(dtype).to(parameter.dtype))
+        for parameter in model.parameters()
+        if not parameter.requires_grad
+    ):
+        msg = f"Weights written in {dtype} would round the frozen layers, and no index made before would be valid."
+        raise ValueError(msg)
 
 
 def _load_teacher(
@@ -142,7 +165,7 @@ def _teacher(
 ) -> Teacher:
     layers = model.num_layers - config.lower_layers if config.lrs_weight > 0 else 0
     kept = None if outputs is None else KeptLessons(outputs, dataset.features, model, layers, bf16=config.bf16)
-    return Teacher(model, layers, kept=kept)
+    return Teacher(model, layers, kept=kept, bf16=config.bf16)
 
 
 def _features(config: TrainingConfig, passages: PassageTokenizer, *, progress_bar: bool) -> SquadFeatures:
@@ -186,7 +209,7 @@ def training_arguments(
     :param save_steps: steps between two of them.
     :param progress_bar: whether to show one.
     """
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(folder),
         per_device_train_batch_size=config.batch_size,
         learning_rate=config.learning_rate,
@@ -211,3 +234,8 @@ def training_arguments(
         ddp_backend="gloo" if "LOCAL_RANK" in os.environ and not torch.cuda.is_available() else None,
         dataloader_pin_memory=torch.cuda.is_available(),
     )
+    if arguments.n_gpu > 1:
+        # transformers would deal out questions and passages by DataParallel, each by themselves
+        logger.warning("One of %d GPUs is used: start the training with torchrun to use all.", arguments.n_gpu)
+        arguments._n_gpu = 1  # noqa: SLF001
+    return arguments

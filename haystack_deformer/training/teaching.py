@@ -70,12 +70,21 @@ class Teacher:
     :param model: run without dropout and without gradients.
     :param layers: of how many of its last layers the states are said beside the logits.
     :param kept: where what it said is kept, of as many layers; None: it is asked anew each time.
+    :param bf16: whether its matrix products are in bfloat16.
     """
 
-    def __init__(self, model: DeFormerForQuestionAnswering, layers: int, *, kept: KeptLessons | None = None) -> None:
+    def __init__(
+        self,
+        model: DeFormerForQuestionAnswering,
+        layers: int,
+        *,
+        kept: KeptLessons | None = None,
+        bf16: bool = False,
+    ) -> None:
         self.model = model.requires_grad_(requires_grad=False).eval()
         self.layers = layers
         self.kept = kept
+        self.bf16 = bf16
 
     def __call__(self, inputs: dict[str, Tensor], features: Sequence[int]) -> Lesson:
         """
@@ -89,7 +98,9 @@ class Teacher:
             if known is not None:
                 return known
         asked = {name: value for name, value in inputs.items() if not name.endswith("_positions")}
-        with torch.no_grad():
+        # transformers gives autocast to the student alone where it runs on a GPU or in several processes
+        device = inputs["passage_ids"].device.type
+        with torch.no_grad(), torch.autocast(device, torch.bfloat16, enabled=self.bf16):
             lesson = Lesson.of(self.model(**asked, output_hidden_states=self.layers > 0), self.layers)
         if self.kept is not None:
             self.kept.write(features, lesson)

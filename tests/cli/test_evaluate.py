@@ -31,6 +31,31 @@ def test_a_share_that_holds_nothing_out(tiny_deformer: Path, squad: Path, share:
     assert message in " ".join(result.output.split())
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("paris", "is not JSON"),
+        ('["1"]', "must hold one JSON object with an answer, text, for each question's id"),
+        ('{"1": [{"text": "paris"}]}', "must hold one JSON object"),
+    ],
+)
+def test_a_baseline_that_holds_no_answers(
+    tiny_deformer: Path, squad: Path, tmp_path: Path, content: str, message: str
+) -> None:
+    (tmp_path / "baseline.json").write_text(content)
+    arguments = ["--model", str(tiny_deformer), "--data", str(squad), "--baseline", str(tmp_path / "baseline.json")]
+    result = CliRunner().invoke(app, ["evaluate", *arguments])
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.split())
+
+
+def test_predictions_into_a_folder(tiny_deformer: Path, squad: Path, tmp_path: Path) -> None:
+    arguments = ["--model", str(tiny_deformer), "--data", str(squad), "--predictions", str(tmp_path)]
+    result = CliRunner().invoke(app, ["evaluate", *arguments])
+    assert result.exit_code == 2
+    assert "is a folder: give the name of a file" in " ".join(result.output.split())
+
+
 def test_predictions_in_a_new_folder(tiny_deformer: Path, squad: Path, tmp_path: Path) -> None:
     answers = tmp_path / "new" / "answers.json"
     arguments = ["evaluate", "--model", str(tiny_deformer), "--data", str(squad), "--predictions", str(answers)]

@@ -76,10 +76,10 @@ def test_options_become_settings(called: list[tuple[Any, ...]]) -> None:
 
 
 def test_distil_has_defaults_and_a_teacher_of_its_own(called: list[tuple[Any, ...]]) -> None:
-    code, _ = invoke("distil", *REQUIRED, "--teacher", "t", "--eval-data", "e.json")
+    code, _ = invoke("distil", *REQUIRED, "--teacher", "t", "--eval-data", "e.json", "--unlabelled", "u.json")
     assert code == 0
     [(config, _, values)] = called
-    assert config == TrainingConfig("m", ("a.json", "b.json"), 9, held_out=0.05)
+    assert config == TrainingConfig("m", ("a.json", "b.json"), 9, held_out=0.05, unlabelled=("u.json",))
     assert values["teacher"] == Path("t")
     assert values["eval_data"] == [Path("e.json")]
 

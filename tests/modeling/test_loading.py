@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import re
 import shutil
@@ -70,6 +71,12 @@ class TestPaths:
         (folder / "config.json").write_text('{"model_type": "be')
         with pytest.raises(OSError, match="config"):
             load(folder)
+
+    def test_weights_that_this_user_may_not_read(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        # as root, permission bits do not bind
+        monkeypatch.setattr(os, "access", lambda path, _: Path(path).name != "model.safetensors")
+        with pytest.raises(OSError, match=r"may not read .*model\.safetensors.*chmod a\+r"):
+            DeFormerForQuestionAnswering.from_pretrained(folder, 2)
 
     def test_without_weights(self, folder: Path) -> None:
         (folder / "model.safetensors").unlink()
@@ -184,6 +191,11 @@ class TestResolveConfig:
         (folder / "model.safetensors").unlink()
         upstream, _ = resolve_config(folder, 1)
         assert upstream.hidden_size == 32
+
+    def test_refuses_a_cut_that_does_not_fit(self, folder: Path) -> None:
+        (folder / "model.safetensors").unlink()
+        with pytest.raises(ValueError, match="lower_layers=4 does not fit a model of 4 layers"):
+            resolve_config(folder, 4)
 
     def test_field_of_a_later_version_is_refused(self, folder: Path) -> None:
         edit_config(folder, deformer={"lower_layers": 2, "answers_from_the_future": True})

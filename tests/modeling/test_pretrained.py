@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -109,6 +111,17 @@ class TestSavePretrained:
         recorded = json.loads((tiny_deformer / "config.json").read_text())["deformer"]
         assert recorded["lower_layers"] == 2
         assert recorded["max_seq_len"] == 62
+
+    def test_weights_may_be_read_by_whom_the_config_may(
+        self, model: DeFormerForQuestionAnswering, tmp_path: Path
+    ) -> None:
+        """Some releases of safetensors write for the owner alone."""
+        before = os.umask(0o022)
+        try:
+            model.save_pretrained(tmp_path)
+        finally:
+            os.umask(before)
+        assert stat.S_IMODE((tmp_path / "model.safetensors").stat().st_mode) == 0o644
 
     def test_path_that_is_a_file_is_refused(self, tiny_bert: Path, tmp_path: Path) -> None:
         """transformers only logs it, and the weights of a training run would be gone."""

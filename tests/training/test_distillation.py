@@ -107,10 +107,14 @@ class TestCheckTeacher:
 
     def test_another_tokenizer(self, make_tiny_bert: Any, tiny_bert: Path, tmp_path: Path) -> None:
         other = make_tiny_bert()
-        lines = sorted(load_tokenizer(other).get_vocab(), key=lambda token: (token.startswith("["), token))
+        vocabulary = load_tokenizer(other).get_vocab()
+        lines = sorted(vocabulary, key=lambda token: vocabulary[token])
+        # the special tokens stay where they are, else the layout would differ
+        words = [number for number, token in enumerate(lines) if not token.startswith("[")]
+        lines[words[0]], lines[words[1]] = lines[words[1]], lines[words[0]]
         (tmp_path / "vocab.txt").write_text("\n".join(lines), encoding="utf-8")
         BertTokenizerFast(vocab_file=str(tmp_path / "vocab.txt")).save_pretrained(other)
-        with pytest.raises(ValueError, match=r"layout of special tokens|tokenizer"):
+        with pytest.raises(ValueError, match=r"tokenizer \(of \d+ tokens\) is not the student's"):
             check_teacher(*self.models(other, tiny_bert))
 
     def test_too_few_positions(self, make_tiny_bert: Any, tiny_bert: Path) -> None:

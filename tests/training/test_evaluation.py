@@ -8,7 +8,7 @@ import pytest
 
 from haystack_deformer.passages import PassageEncoder
 from haystack_deformer.training import prediction
-from haystack_deformer.training.evaluation import Evaluation, evaluate, evaluate_codecs
+from haystack_deformer.training.evaluation import Evaluation, evaluate, evaluate_codecs, score
 from haystack_deformer.training.squad import SquadExample
 
 CODECS = ("Flat", "SQfp16", "SQ8", "SQ4")
@@ -29,6 +29,17 @@ def examples(monkeypatch: pytest.MonkeyPatch) -> list[SquadExample]:
         for question in ("what is the capital", "where is the river")
     ]
     return [*asked, SquadExample("blank", "\u200b", TEXTS[0], (), ())]
+
+
+def test_no_figure_depends_on_the_order_of_the_questions() -> None:
+    """squad_evaluate's best thresholds do where it is given no probabilities of "no answer"."""
+    answerable = [SquadExample(f"a{number}", "what", "paris", (("paris", 0),), ("paris",)) for number in range(2)]
+    unanswerable = [SquadExample(f"u{number}", "what", "paris", (), ()) for number in range(2)]
+    answers = {example.id: "paris" for example in (*answerable, *unanswerable)}
+    metrics = score([*answerable, *unanswerable], answers).metrics
+    assert metrics == score([*unanswerable, *answerable], answers).metrics
+    assert metrics["f1"] == metrics["exact"] == 50
+    assert metrics["NoAns_f1"] == 0
 
 
 def test_codecs_together_and_one_by_one(tiny_encoder: PassageEncoder, examples: list[SquadExample]) -> None:

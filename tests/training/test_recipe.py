@@ -84,8 +84,12 @@ def test_goes_on_after_the_teacher(config: TrainingConfig, tmp_path: Path, monke
     monkeypatch.setattr(recipe, "train", interrupted)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            distil(replace(config, max_steps=1), tmp_path, teacher_epochs=1, progress_bar=False)
+            distil(replace(config, max_steps=1), tmp_path, teacher_epochs=2, progress_bar=False)
     assert trained == [(0, tmp_path / "teacher"), (2, tmp_path), (2, tmp_path)]
+    # the student's steps are not the teacher's: two passes over what is not held out, eight questions a step
+    state = next((tmp_path / "teacher" / "checkpoints").glob("*/trainer_state.json"))
+    questions = len(split_held_out(load_squad(config.train)[0], 0.3)[0])
+    assert json.loads(state.read_text())["global_step"] == 2 * -(-questions // 8) > 1
 
 
 def test_a_teacher_that_is_there_is_taken(config: TrainingConfig, tmp_path: Path) -> None:
@@ -99,7 +103,37 @@ def test_a_teacher_that_is_there_is_taken(config: TrainingConfig, tmp_path: Path
         progress_bar=False,
     )
     assert not (tmp_path / "second" / "teacher").exists()
-    assert "On 18 questions of cities.json" in card.read_text()
+    text = card.read_text()
+    assert "On 18 questions of cities.json" in text
+    assert f"Started from: `{tmp_path / 'first' / 'teacher'}`" in text
+
+
+def test_questions_without_labels_are_the_students_alone(
+    config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[TrainingConfig] = []
+    original = recipe.train
+    monkeypatch.setattr(
+        recipe,
+        "train",
+        lambda settings, *args, **values: (trained.append(settings), original(settings, *args, **values)),
+    )
+    distil(replace(config, max_steps=1, unlabelled=config.train), tmp_path, progress_bar=False)
+    assert [settings.unlabelled for settings in trained] == [(), config.train]
+
+
+def test_figures_are_not_from_what_the_teacher_was_trained_on(
+    config: TrainingConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    teacher = tmp_path / "teacher"
+    recipe.train(replace(config, lower_layers=0, max_steps=1, held_out=0.1), teacher, progress_bar=False)
+    settings = replace(config, max_steps=1)
+    with pytest.raises(ValueError, match=r"was trained with held_out=0\.1, .* give eval_data, or .* held_out=0\.3"):
+        distil(settings, tmp_path / "output", teacher=teacher, progress_bar=False)
+    assert not (tmp_path / "output").exists()
+    (teacher / "training_config.json").unlink()
+    distil(settings, tmp_path / "output", teacher=teacher, progress_bar=False)
+    assert "was trained on is not known" in caplog.text
 
 
 @pytest.mark.parametrize(

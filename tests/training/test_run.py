@@ -18,7 +18,7 @@ from haystack_deformer.passages import PassageTokenizer, load_tokenizer
 from haystack_deformer.training import run as run_module
 from haystack_deformer.training.config import TrainingConfig
 from haystack_deformer.training.features import SquadFeatures, collate
-from haystack_deformer.training.run import _last_checkpoint, train
+from haystack_deformer.training.run import train
 from haystack_deformer.training.squad import load_squad
 from haystack_deformer.training.trainer import DeFormerTrainer
 from tests.training.weights import weights
@@ -182,6 +182,7 @@ class TestResume:
         output, folder = tmp_path / "output", tmp_path / "folder of the user"
         train(replace(config, max_steps=2), output, checkpoints=folder, save_steps=1, progress_bar=False)
         (folder / "thesis.txt").write_text("mine")
+        (folder / "checkpoint-best").mkdir()
         train(
             replace(config, max_steps=3, learning_rate=2e-3),
             output,
@@ -190,7 +191,7 @@ class TestResume:
             save_steps=3,
             progress_bar=False,
         )
-        assert [path.name for path in folder.glob("checkpoint-*")] == ["checkpoint-3"]
+        assert {path.name for path in folder.glob("checkpoint-*")} == {"checkpoint-3", "checkpoint-best"}
         assert (folder / "thesis.txt").read_text() == "mine"
 
     def test_of_several_processes_on_a_cpu_reads_its_checkpoint(self, tmp_path: Path) -> None:
@@ -245,15 +246,3 @@ class TestLostLoss:
 def test_held_out_passages_take_no_part(config: TrainingConfig, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"is left to train on \(held_out=0\.999"):
         train(replace(config, held_out=0.9999999999), tmp_path, progress_bar=False)
-
-
-def test_a_checkpoint_cut_off_by_a_kill_is_passed_over(tmp_path: Path) -> None:
-    whole, cut_off = tmp_path / "checkpoint-9", tmp_path / "checkpoint-10"
-    for folder in (whole, cut_off):
-        folder.mkdir()
-        (folder / "model.safetensors").touch()
-    assert _last_checkpoint(tmp_path) is None
-    (whole / "trainer_state.json").touch()
-    assert _last_checkpoint(tmp_path) == str(whole)
-    (cut_off / "trainer_state.json").touch()
-    assert _last_checkpoint(tmp_path) == str(cut_off)

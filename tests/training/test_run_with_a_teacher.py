@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
-from haystack_deformer.passages import PassageTokenizer, load_tokenizer
+from haystack_deformer.passages import PassageTokenizer, load_encoder, load_tokenizer
 from haystack_deformer.training import run as run_module
 from haystack_deformer.training.config import TrainingConfig
 from haystack_deformer.training.distillation import kd_loss
@@ -107,13 +107,44 @@ def test_a_climbing_cut_compares_the_layers_that_are_kept(
         assert_alike(weights(tmp_path / folder), weights(tmp_path / "asked"), 5e-3)
 
 
-def test_frozen_lower_layers_keep_the_index_valid(config: TrainingConfig, teacher: Path, tmp_path: Path) -> None:
-    before = DeFormerForQuestionAnswering.from_pretrained(config.model, config.lower_layers)
-    model = train(replace(config, teacher=str(teacher), freeze_lower=True), tmp_path, progress_bar=False)
-    saved = DeFormerForQuestionAnswering.from_pretrained(tmp_path)
-    assert saved.lower_fingerprint == before.lower_fingerprint
-    assert not torch.equal(saved.backbone.head.weight, before.backbone.head.weight)
-    assert model.lower_fingerprint == before.lower_fingerprint
+def test_frozen_lower_layers_keep_the_index_valid(
+    config: TrainingConfig, teacher: Path, uninterrupted: Path, tmp_path: Path
+) -> None:
+    before = load_encoder(uninterrupted)
+    settings = replace(config, model=str(uninterrupted), teacher=str(teacher), freeze_lower=True)
+    train(settings, tmp_path, progress_bar=False)
+    saved = load_encoder(tmp_path)
+    assert saved.fingerprint == before.fingerprint
+    assert not torch.equal(saved.model.backbone.head.weight, before.model.backbone.head.weight)
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "message"),
+    [
+        ({"max_seq_len": 70}, None, "max_seq_len=62, doc_stride=20, max_question_length=20"),
+        ({"doc_stride": 10}, None, "with the lengths of that model alone: .* doc_stride=20"),
+        ({}, torch.float16, r"torch\.float16 would round the frozen layers"),
+    ],
+    ids=["window", "stride", "fp16"],
+)
+def test_frozen_lower_layers_that_would_make_another_index(
+    config: TrainingConfig,
+    uninterrupted: Path,
+    tmp_path: Path,
+    values: dict[str, Any],
+    dtype: torch.dtype | None,
+    message: str,
+) -> None:
+    settings = replace(config, model=str(uninterrupted), freeze_lower=True, **values)
+    with pytest.raises(ValueError, match=message):
+        train(settings, tmp_path / "output", dtype=dtype, progress_bar=False)
+    assert not (tmp_path / "output").exists()
+
+
+def test_unlabelled_questions_want_a_teacher(config: TrainingConfig, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="only be learnt from a teacher"):
+        train(replace(config, unlabelled=config.train), tmp_path / "output", progress_bar=False)
+    assert not (tmp_path / "output").exists()
 
 
 def test_a_cut_teacher_is_refused(config: TrainingConfig, uninterrupted: Path, tmp_path: Path) -> None:

@@ -47,6 +47,16 @@ def assert_same(ours: Lesson, theirs: Lesson) -> None:
         torch.testing.assert_close(one.float(), other.float(), rtol=1e-3, atol=1e-3)
 
 
+def test_in_bfloat16_wherever_it_is_asked(teacher: DeFormerForQuestionAnswering, features: Any) -> None:
+    """transformers' autocast reaches a teacher on one CPU alone."""
+    inputs, asked = batch_of(features, 0, 1)
+    assert Teacher(teacher, 1)(inputs, asked).start_logits.dtype == torch.float32
+    lesson = Teacher(teacher, 1, bf16=True)(inputs, asked)
+    assert lesson.start_logits.dtype == torch.bfloat16
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(Teacher(teacher, 1, bf16=True)(inputs, asked).start_logits, lesson.start_logits)
+
+
 @pytest.mark.parametrize("layers", [0, 1, 4])
 def test_kept_equals_asked_in_batches_of_other_shapes(
     teacher: DeFormerForQuestionAnswering, features: Any, tmp_path: Path, layers: int

@@ -80,7 +80,11 @@ def test_a_setting_from_after_a_run_has_its_default(tmp_path: Path) -> None:
         ({"freeze_lower": True, "lower_layers": 0}, "give a cut of 1 or more"),
         ({"hard_negatives": -1.0}, r"hard_negatives is a number of passages .* got -1\.0"),
         ({"hard_negatives": float("nan")}, "hard_negatives is a number of passages"),
-        ({"unlabelled": ("c.json",)}, "only be learnt from a teacher"),
+        ({"max_steps": 0}, "max_steps is a number of steps from 1 on, or -1 for whole passes, got 0"),
+        ({"max_steps": -2}, "max_steps is a number of steps .* got -2"),
+        ({"num_train_epochs": 0.0}, r"num_train_epochs must be more than 0, got 0\.0"),
+        ({"num_train_epochs": float("nan")}, "num_train_epochs must be more than 0, got nan"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(values: dict[str, Any], message: str) -> None:
