@@ -15,7 +15,7 @@ from haystack_deformer.digests import digest_checkpoint
 from haystack_deformer.modeling import DeFormerConfig
 from haystack_deformer.nodes.answers import AnswerBuilder
 from haystack_deformer.reading import best_spans, merge_windows
-from haystack_deformer.runtime.onnx_export import export, quantize
+from haystack_deformer.runtime.onnx_export import export, quantize, scratch_beside
 
 _MAX_SEQ_LEN = 256
 _DOC_STRIDE = 128
@@ -52,16 +52,21 @@ class FullOnnxReader:
     def _export(self, model_name_or_path: str, folder: Path, dtype: str) -> Path:
         path = folder / "full.onnx"
         if not path.is_file():
-            folder.mkdir(parents=True, exist_ok=True)
             model = AutoModelForQuestionAnswering.from_pretrained(model_name_or_path, use_safetensors=True).eval()
             example = self.tokenizer("question", "passage", return_tensors="pt")
             inputs = tuple(example[name] for name in self._names)
-            export(_Spans(model, self._names).eval(), inputs, self._names, ("start_logits", "end_logits"), path)
+            with scratch_beside(path) as scratch:
+                made = scratch / path.name
+                export(_Spans(model, self._names).eval(), inputs, self._names, ("start_logits", "end_logits"), made)
+                made.replace(path)
         if dtype == "float32":
             return path
         quantized = folder / "full-int8.onnx"
         if not quantized.is_file():
-            quantize(path, quantized)
+            with scratch_beside(quantized) as scratch:
+                made = scratch / quantized.name
+                quantize(path, made)
+                made.replace(quantized)
         return quantized
 
     def predict(self, query: str, documents: list[Document], top_k: int = 10) -> dict[str, Any]:

@@ -45,31 +45,33 @@ def measure_latency(
     :return: for each reader median and p95 in ms, passages a second, and the ratios to all others, pair by pair.
     """
     parts: dict[str, list[dict[str, float]]] = {name: [] for name in readers if name.startswith(OURS)}
-    operations: dict[str, list[float]] = {name: [] for name in parts}
     encoder = next((readers[name].encoder for name in parts), None)
     products = Products(encoder.model.backbone.hidden_size if encoder else 768)
 
+    def asked(number: int) -> tuple[str, list[Document]]:
+        return subject.questions[number % len(subject.questions)], _passages(subject, number, top_k)
+
     def call(name: str) -> Callable[[int], None]:
         def predict(number: int) -> None:
-            question = subject.questions[number % len(subject.questions)]
-            passages = _passages(subject, number, top_k)
+            question, passages = asked(number)
             with collect_readings() as readings:
                 begin = perf_counter()
                 readers[name].predict(question, passages)
                 whole = perf_counter() - begin
             if name in parts:
                 parts[name].append(_parts(readings[0], whole))
-                operations[name].append(_upper_flops(readers[name].encoder, question, passages))
 
         return predict
 
     calls: dict[str, Callable[[int], object]] = {name: call(name) for name in readers}
     times = take_turns({**calls, "products": products}, rounds, before=before, progress_bar=progress_bar)
     rate = products.rate(times.pop("products"))
+    # off the clock: it reads the passages once more
+    operations = [] if encoder is None else [_upper_flops(encoder, *asked(number)) for number in range(rounds)]
     # of the rate that products alone reached, in turn with the readers; the first call warmed up
     shares = {
-        name: median(count / taken["upper"] for count, taken in zip(counts[1:], parts[name][1:], strict=True)) / rate
-        for name, counts in operations.items()
+        name: median(count / taken["upper"] for count, taken in zip(operations, rows[1:], strict=True)) / rate
+        for name, rows in parts.items()
     }
     return {
         "top_k": top_k,

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from haystack_deformer.benchmark.readers import make_readers, make_store
+from haystack_deformer.benchmark.readers import OURS, make_readers, make_store
 from haystack_deformer.benchmark.subject import load_subject
 
 _QUESTIONS = 3
@@ -51,8 +51,10 @@ def _main(arguments: dict[str, Any]) -> None:
     folder = Path(arguments["folder"])
     subject = load_subject(folder, arguments["model"], arguments["lower_layers"], arguments["data"])
     top_k = arguments["top_k"]
-    store = make_store(subject, folder / "states", arguments["codec"], progress_bar=False)
-    reader = make_readers(subject, store, folder, only=arguments["name"])[arguments["name"]]
+    name = arguments["name"]
+    # a store that computes states has the model loaded: ours shares it, and nobody else has one
+    store = make_store(subject, folder / "states", arguments["codec"], progress_bar=False) if OURS in name else None
+    reader = make_readers(subject, store, folder, only=name)[name]
     for question in subject.questions[:_QUESTIONS]:
         reader.predict(question, list(subject.documents[:top_k]))
     print(peak_memory())  # noqa: T201  # to the parent process

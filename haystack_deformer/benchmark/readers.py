@@ -47,13 +47,13 @@ def make_store(subject: Subject, folder: Path, codec: str, **values: Any) -> DeF
 
 
 def make_readers(
-    subject: Subject, store: DeFormerInMemoryDocumentStore, folder: Path, only: str = ""
+    subject: Subject, store: DeFormerInMemoryDocumentStore | None, folder: Path, only: str = ""
 ) -> dict[str, Any]:
     """
     All readers that can be had here, by name. What is not installed is named in the log and left out.
 
     :param subject: its model.
-    :param store: holds its documents' states.
+    :param store: holds its documents' states; None: for the readers that are not ours.
     :param folder: for graphs.
     :param only: the name of a reader, or parts of names separated by commas; empty: all.
     :raises ValueError: for a part that is of no reader's name.
@@ -76,7 +76,9 @@ def _make(name: str, make: Callable[[], Any]) -> Any:
         return None
 
 
-def _makers(subject: Subject, store: DeFormerInMemoryDocumentStore, folder: Path) -> dict[str, Callable[[], Any]]:
+def _makers(
+    subject: Subject, store: DeFormerInMemoryDocumentStore | None, folder: Path
+) -> dict[str, Callable[[], Any]]:
     def farm() -> Any:
         from haystack.nodes import FARMReader  # noqa: PLC0415
 

@@ -97,9 +97,12 @@ def run_benchmark(
     def drop() -> None:
         drop_from_memory(data_file(store.representations))
 
+    shown: dict[str, Any] = {"progress_bar": progress_bar}
     measures: dict[str, Callable[[], Any]] = {
-        "latency": lambda: measure_latency(readers, subject, top_k=settings.top_k, rounds=settings.rounds),
-        "cold": lambda: measure_latency(ours, subject, top_k=settings.top_k, rounds=settings.rounds, before=drop),
+        "latency": lambda: measure_latency(readers, subject, top_k=settings.top_k, rounds=settings.rounds, **shown),
+        "cold": lambda: measure_latency(
+            ours, subject, top_k=settings.top_k, rounds=settings.rounds, before=drop, **shown
+        ),
         "memory": lambda: measure_memory(
             readers,
             {
@@ -114,11 +117,11 @@ def run_benchmark(
         ),
         "threads": lambda: measure_threads(readers, subject, top_k=settings.top_k, calls=settings.rounds),
         "indexing": lambda: [
-            measure_indexing(subject, folder / "indexing", settings.codec, backend=backend, dtype=dtype)
+            measure_indexing(subject, folder / "indexing", settings.codec, backend=backend, dtype=dtype, **shown)
             for backend, dtype in dict.fromkeys((("torch", "float32"), fastest))
         ],
-        "top_k": lambda: grow_top_k(readers, subject, top_ks=(1, 3, 10, 30, 100), rounds=few),
-        "length": lambda: grow_length(readers, subject, lengths=(32, 64, 128, 192), rounds=few),
+        "top_k": lambda: grow_top_k(readers, subject, top_ks=(1, 3, 10, 30, 100), rounds=few, **shown),
+        "length": lambda: grow_length(readers, subject, lengths=(32, 64, 128, 192), rounds=few, **shown),
         "corpus": lambda: grow_corpus(
             subject,
             folder / "corpus",
@@ -127,6 +130,7 @@ def run_benchmark(
             backend=fastest[0],
             dtype=fastest[1],
             rounds=settings.rounds,
+            **shown,
         ),
     }
     path = folder / RESULTS

@@ -104,7 +104,8 @@ def load_subject(
     rng = np.random.default_rng(seed)
     name = "a BERT-base with random weights" if model is None else model
     if model is None:
-        model, lower_layers = str(make_bert(folder / "bert-base-random", seed)), lower_layers or 9
+        model = str(make_bert(folder / "bert-base-random", seed))
+        lower_layers = 9 if lower_layers is None else lower_layers
     if data is None:
         documents = random_documents(rng, rng.permutation(XQUAD_LENGTHS).tolist())
         questions = [f"{random_text(rng, _QUESTION_TOKENS - 1)}?" for _ in range(50)]

@@ -14,7 +14,9 @@ import pytest
 import torch
 from transformers import AutoModelForQuestionAnswering
 
+from haystack_deformer.benchmark import memory as memory_module
 from haystack_deformer.benchmark import readers as readers_module
+from haystack_deformer.benchmark import subject as subject_module
 from haystack_deformer.benchmark.cold import drop_from_memory, resident_bytes
 from haystack_deformer.benchmark.full_onnx import FullOnnxReader
 from haystack_deformer.benchmark.memory import peak_memory
@@ -163,6 +165,25 @@ class TestReaders:
             "DeFormerReader, torch fp32",
             "DeFormerReader, ONNX int8",
         ]
+
+    def test_the_memory_of_others_is_without_our_model(
+        self, bert: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(memory_module, "make_store", lambda *_, **__: pytest.fail("it loads the model once more"))
+        arguments = {
+            "folder": str(tmp_path),
+            "model": bert,
+            "lower_layers": 2,
+            "data": None,
+            "codec": "SQ8",
+            "top_k": 2,
+        }
+        memory_module._main({**arguments, "name": "TransformersReader"})
+        assert int(capsys.readouterr().out.split()[-1]) > 50
+
+    def test_the_cut_0_is_a_cut(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(subject_module, "make_bert", lambda folder, _: folder)
+        assert [load_subject(tmp_path, None, cut).lower_layers for cut in (None, 0, 3)] == [9, 0, 3]
 
     def test_what_is_not_installed_is_named_and_left_out(
         self, bert: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
