@@ -85,7 +85,7 @@ class DeFormerReader(AnswerAttributes, EvaluatesReader, TellsOfReading, BaseRead
         :param model_version: branch, tag or commit on the model hub.
         :param context_window_size: characters of the text shown around an answer.
         :param batch_size: windows that run through the upper layers at once, at most.
-        :param use_gpu: run on a GPU where there is one.
+        :param use_gpu: run on a GPU where there is one; `backend="onnx"` runs on the CPU all the same.
         :param devices: torch devices; the first is used. Not read where `use_gpu` is False.
         :param no_ans_boost: added to the null answer's logits: above 0 for more "no answer", below 0 for less.
         :param return_no_answer: whether "no answer" may be among the answers.
@@ -119,7 +119,9 @@ class DeFormerReader(AnswerAttributes, EvaluatesReader, TellsOfReading, BaseRead
         store = deformer_store(document_store)
         if not as_bool("use_gpu", use_gpu):
             devices = ["cpu"]
-        self.devices = [torch.device(device) for device in devices or [default_device()]]
+        # passages whose states are missing run as the store's did
+        backends = [backend] if store is None else [backend, store.representation_backend]
+        self.devices = [torch.device(device) for device in devices or [default_device(*backends)]]
         self.model_name_or_path = model_name_or_path or (store.deformer_model if store is not None else None)
         encoder = reader_encoder(
             self.model_name_or_path,

@@ -39,7 +39,7 @@ def load_encoder(
 
     :param name_or_path: a name on the model hub or a folder.
     :param lower_layers: the cut k; None: as the checkpoint says.
-    :param device: where to run; None: the first GPU where there is one, else the CPU.
+    :param device: where to run; None: the first GPU where there is one and the backend has a use for it, else the CPU.
     :param revision: branch, tag or commit on the model hub.
     :param token: for a private model of the hub.
     :param backend: what runs the lower layers over passages, "torch" or "onnx".
@@ -48,7 +48,10 @@ def load_encoder(
     """
     config, recorded = resolve_config(name_or_path, lower_layers, revision=revision, token=token)
     deformer_config = replace(recorded, **deformer_values)
-    device = torch.device(device) if device is not None else default_device()
+    device = torch.device(device) if device is not None else default_device(backend)
+    if device.type == "cuda" and device.index is None:
+        # "cuda" and "cuda:0" are one, and share one set of weights
+        device = torch.device("cuda", torch.cuda.current_device())
     # the resolved values and not the arguments: asking for the recorded cut is asking for the same weights
     key = (_identity(name_or_path), revision, str(device), deformer_config, backend, dtype)
     with _lock:
@@ -71,9 +74,13 @@ def load_encoder(
         return encoder
 
 
-def default_device() -> torch.device:
-    """The first GPU where there is one, else the CPU."""
-    return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+def default_device(*backends: str) -> torch.device:
+    """
+    The first GPU where there is one and the backends run on it, else the CPU.
+
+    :param backends: what is to run one model.
+    """
+    return torch.device("cuda:0" if torch.cuda.is_available() and "onnx" not in backends else "cpu")
 
 
 def _identity(name_or_path: str | os.PathLike[str]) -> tuple[object, ...]:

@@ -53,7 +53,7 @@ class PassageTokenizer:
     :param tokenizer: a fast tokenizer, for it alone knows the characters that a token comes from.
     :param config: the lengths.
     :param backbone: the family, for the special tokens and the longest block.
-    :raises ValueError: for a slow tokenizer, or lengths that do not fit the model.
+    :raises ValueError: for a slow tokenizer or one of another model, or lengths that do not fit the model.
     """
 
     def __init__(
@@ -68,6 +68,19 @@ class PassageTokenizer:
         self.tokenizer: PreTrainedTokenizerFast = tokenizer
         self.config = config
         self.layout = backbone.layout(tokenizer)
+        if None in (*self.layout.question([]), *self.layout.passage([])):
+            msg = (
+                "The tokenizer names no token for the beginning or the end of a block (cls_token, sep_token or those "
+                "in their place): set them in tokenizer_config.json."
+            )
+            raise ValueError(msg)
+        rows = backbone.model.get_input_embeddings().num_embeddings if isinstance(backbone, Backbone) else None
+        if rows is not None and tokenizer.vocab_size > rows:
+            msg = (
+                f"The tokenizer has {tokenizer.vocab_size} tokens and the model embeddings for {rows}: it is another "
+                "model's. Put the model's own tokenizer beside its weights."
+            )
+            raise ValueError(msg)
         self.passage_length = config.passage_length(self.layout)
         longest = backbone.max_block_length if isinstance(backbone, Backbone) else None
         if longest is not None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import struct
 import threading
 import zlib
+from functools import partial
 
 import faiss
 import numpy as np
@@ -200,6 +202,11 @@ class RepresentationCodec:
 
     def __repr__(self) -> str:
         return f"RepresentationCodec({self.factory_string!r}, {self.dimension})"
+
+
+if hasattr(os, "register_at_fork"):
+    # faiss has helping threads of its own, which do not come along either: the thread that forked would wait for them
+    os.register_at_fork(after_in_child=partial(faiss.omp_set_num_threads, 1))
 
 
 def _single_precision(values: np.ndarray) -> np.ndarray:

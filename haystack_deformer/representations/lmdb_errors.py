@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,6 +43,13 @@ def lmdb_errors(path: Path) -> Iterator[None]:
             msg = f"Too much was put into {path} at once: put fewer records per call. Nothing of this call was stored"
         elif isinstance(error, lmdb.ReadersFullError):
             msg = f"Too many threads and processes read {path} at once: close some of them"
+        elif isinstance(error, lmdb.LockError):
+            # each process locks the byte of its number, and containers number their processes alike
+            msg = (
+                f"The store in {path} is open in another container, in a process with this one's number, "
+                f"{os.getpid()}: let both share their process numbers (docker's --pid, compose's pid, Kubernetes' "
+                "shareProcessNamespace)"
+            )
         elif code == errno.ENOMEM:
             msg = f"There is not enough memory or address space to map the store in {path}: raise the limit (ulimit -v)"
         else:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import tempfile
+import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,10 @@ logger = logging.getLogger(__name__)
 _OPSET = 17
 _FORMAT = 3
 """Raised where graphs of an earlier version of this file are not to be used any more."""
+
+_SCRATCH = ".making-"
+_FORSAKEN_SECONDS = 3_600
+"""After which a folder is no living process' any more: an export takes a minute."""
 
 
 class _Question(nn.Module):
@@ -88,21 +95,35 @@ def graph_file(model: DeFormerForQuestionAnswering, name: str, dtype: str, folde
     if path.is_file():
         return path
     logger.info("Exporting %s to %s, once.", name, path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # in a folder of its own, then renamed: another process may make the same, and a kill may come between
-    with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
-        made = Path(scratch) / "graph.onnx"
+    with scratch_beside(path) as scratch:
+        made = scratch / "graph.onnx"
         graph = GRAPHS[name]
         export(graph.module(model).eval(), graph.example(model), graph.inputs, graph.outputs, made)
-        if list(Path(scratch).iterdir()) != [made]:
+        if list(scratch.iterdir()) != [made]:
             # the exporter puts larger weights into files of their own, which would have to move with it
             msg = f"The {name} graph has more than the 2 GiB that one ONNX file can hold: use backend='torch'."
             raise ValueError(msg)
         if dtype == "int8":
-            exact, made = made, Path(scratch) / "int8.onnx"
+            exact, made = made, scratch / "int8.onnx"
             quantize(exact, made)
         made.replace(path)
     return path
+
+
+@contextmanager
+def scratch_beside(path: Path) -> Iterator[Path]:
+    """
+    A folder to make a file in before it takes its place: others may make the same, and a kill may come between.
+
+    :param path: of the file; its folder is made where it is missing.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f"{_SCRATCH}*"):
+        # of a process that was killed: one that is started again and again would fill the disk
+        if time.time() - left.stat().st_mtime > _FORSAKEN_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=_SCRATCH) as scratch:
+        yield Path(scratch)
 
 
 def variant(dtype: str) -> str:

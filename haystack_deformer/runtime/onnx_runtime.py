@@ -38,7 +38,10 @@ class OnnxRuntime(Runtime):
         threads: int | None = None,
     ) -> None:
         if model.device.type != "cpu":
-            msg = f"backend='onnx' runs on the CPU, and the model is on {model.device}: use backend='torch' there."
+            msg = (
+                f"backend='onnx' runs on the CPU, and the model is on {model.device}: give the device 'cpu', or "
+                "backend='torch'."
+            )
             raise ValueError(msg)
         try:
             import onnxruntime  # noqa: F401, PLC0415  # of the extra [onnx]

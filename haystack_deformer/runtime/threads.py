@@ -13,9 +13,6 @@ import torch
 Result = TypeVar("Result")
 
 _setting = Lock()
-if hasattr(os, "register_at_fork"):
-    # else a process that is forked while a thread sets its number would find it held by nobody
-    os.register_at_fork(before=_setting.acquire, after_in_parent=_setting.release, after_in_child=_setting.release)
 
 
 class ForkableThreadPool:
@@ -58,3 +55,10 @@ def stay_alone() -> None:
         other = Thread(target=torch.set_num_threads, args=(usual,))
         other.start()
         other.join()
+
+
+if hasattr(os, "register_at_fork"):
+    # else a process that is forked while a thread sets its number would find it held by nobody
+    os.register_at_fork(before=_setting.acquire, after_in_parent=_setting.release, after_in_child=_setting.release)
+    # the thread that forked has lost its helpers, and its products would wait for them for ever
+    os.register_at_fork(after_in_child=stay_alone)

@@ -15,13 +15,20 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from haystack_deformer.passages import PassageEncoder, load_encoder, load_tokenizer
+from haystack_deformer.passages import PassageEncoder, default_device, load_encoder, load_tokenizer
 
 
 @pytest.fixture
 def folder(tiny_deformer: Path, tmp_path: Path) -> Path:
     """A copy to change."""
     return shutil.copytree(tiny_deformer, tmp_path / "model")
+
+
+def test_onnx_takes_the_cpu_beside_a_gpu(tiny_deformer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert default_device() == default_device("torch") == torch.device("cuda:0")
+    assert default_device("torch", "onnx") == torch.device("cpu")
+    assert load_encoder(tiny_deformer, backend="onnx").model.device == torch.device("cpu")
 
 
 class TestSharing:

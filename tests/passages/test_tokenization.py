@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from transformers import BertTokenizerFast
+from transformers import BertTokenizerFast, PreTrainedTokenizerFast
 
+from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.passages import PassageEncoder, PassageTokenizer
 from tests.passages.windows import make, tokens_of, unwind
 
@@ -198,6 +199,22 @@ class TestQuestion:
 
     def test_lone_surrogate(self, passages: PassageTokenizer, tiny_tokenizer: BertTokenizerFast) -> None:
         assert tiny_tokenizer.decode(passages.question("paris \ud83d")) == "[CLS] paris? [SEP]"
+
+
+def test_tokenizer_of_another_model_is_refused(tiny_tokenizer: BertTokenizerFast, make_tiny_bert: Any) -> None:
+    rows = len(tiny_tokenizer) - 1
+    model = DeFormerForQuestionAnswering.from_pretrained(make_tiny_bert(vocab_size=rows), 2)
+    with pytest.raises(ValueError, match=rf"has {rows + 1} tokens and the model embeddings for {rows}: it is another"):
+        PassageTokenizer(tiny_tokenizer, model.deformer_config, model.backbone)
+
+
+def test_tokenizer_without_special_tokens_is_refused(tiny_encoder: PassageEncoder) -> None:
+    model = tiny_encoder.model
+    bare = PreTrainedTokenizerFast(tokenizer_object=tiny_encoder.tokenizer.tokenizer.backend_tokenizer)
+    with pytest.raises(
+        ValueError, match=r"names no token for the beginning or the end of a block \(cls_token, sep_token"
+    ):
+        PassageTokenizer(bare, model.deformer_config, model.backbone)
 
 
 def test_threads_get_what_one_gets(passages: PassageTokenizer) -> None:

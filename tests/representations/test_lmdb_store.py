@@ -15,6 +15,7 @@ from haystack_deformer.representations import (
     StoreReadOnlyError,
 )
 from haystack_deformer.representations import lmdb_environment as environments
+from haystack_deformer.representations.lmdb_errors import lmdb_errors
 
 
 @pytest.fixture
@@ -264,3 +265,14 @@ def test_leftovers_of_a_crash_are_cleaned(path):
         store.compact()
     with LmdbRepresentationStore(path) as store:
         assert store.get([b"a", b"b"]) == [b"1", b"2"]
+
+
+def test_a_process_of_the_same_number_in_another_container_is_told(tmp_path):
+    """LMDB's own words are of a resource that is temporarily unavailable."""
+    with (
+        pytest.raises(
+            RepresentationStoreError, match=rf"in another container, .* number, {os.getpid()}: .*docker's --pid"
+        ),
+        lmdb_errors(tmp_path),
+    ):
+        raise lmdb.LockError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import torch
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.passages import PassageEncoder, PassageTokenizer, load_tokenizer
 from haystack_deformer.runtime import Runtime, check_runtime, load_runtime, onnx_export
-from haystack_deformer.runtime.onnx_export import graph_file
+from haystack_deformer.runtime.onnx_export import graph_file, scratch_beside
 from haystack_deformer.runtime.onnx_runtime import OnnxRuntime
 
 QUESTION = [2, 10, 11, 12, 3]
@@ -172,8 +173,22 @@ class TestGraphs:
         assert not any(module.training for module in model.modules())
 
 
+def test_what_a_killed_export_left_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "graphs" / "read.onnx"
+    with scratch_beside(path) as forsaken:
+        (forsaken / "graph.onnx").touch()
+        os.utime(forsaken, (0, 0))
+        with scratch_beside(path) as own, scratch_beside(path):
+            assert not forsaken.exists()
+            # another process may be at it
+            assert own.exists()
+    assert not list(path.parent.iterdir())
+
+
 def test_onnx_on_another_device_is_refused(folder: Path) -> None:
-    with pytest.raises(ValueError, match=r"runs on the CPU, and the model is on meta: use backend='torch'"):
+    with pytest.raises(
+        ValueError, match=r"runs on the CPU, and the model is on meta: give the device 'cpu', or backend='torch'"
+    ):
         OnnxRuntime(DeFormerForQuestionAnswering.from_pretrained(folder).to("meta"), "float32", folder)
 
 

@@ -54,3 +54,31 @@ if not child:
 assert os.waitpid(child, 0)[1] == 0
 """
     subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
+
+
+def test_the_thread_that_forked_waits_for_no_helper() -> None:
+    """OpenMP's threads do not come along: a product, or a codec, that counts on them would never come to its end."""
+    script = """
+import os
+import faiss, numpy as np, torch
+from haystack_deformer.representations.codec import RepresentationCodec
+from haystack_deformer.runtime.pool import WindowPool
+from haystack_deformer.runtime.threads import stay_alone
+torch.set_num_threads(2)
+faiss.omp_set_num_threads(2)
+codec = RepresentationCodec("SQfp16", 768)
+vectors = np.ones((400, 768), np.float32)
+codec.train(vectors)
+pool = WindowPool(2, stay_alone)
+matrix = torch.ones(512, 512)
+def work(batch=None):
+    assert (codec.decode(codec.encode(vectors)) == vectors).all()
+    return float((matrix @ matrix).sum())
+expected = work()
+child = os.fork()
+if not child:
+    os._exit(0 if work() == expected and len(list(pool.run(work, [[1], [2]], 2))) == 2 else 1)
+assert os.waitpid(child, 0)[1] == 0
+assert torch.get_num_threads() == 2
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
