@@ -86,6 +86,9 @@ class DocumentAccess:
     derived_meta: frozenset[str] = frozenset()
     """Fields that the store puts into the meta of what it hands out and keeps elsewhere."""
 
+    knows_all_indexes = False
+    """Whether `indexes` is sure to name all that hold documents."""
+
     def __init__(self, store: BaseDocumentStore, update_meta: Callable[..., None]) -> None:
         self.store: Any = store
         self._update_meta = update_meta
@@ -112,10 +115,14 @@ class DocumentAccess:
         headers = getattr(self._sent, "headers", None)
         return {} if headers is None else {"headers": headers}
 
-    @property
-    def knows_all_indexes(self) -> bool:
-        """Whether `indexes` is sure to name all that hold documents."""
-        return False
+    @contextmanager
+    def changing(self, index: str) -> Iterator[None]:  # noqa: ARG002  # for those that need it
+        """
+        Surround what the parent changes in an index, for stores that it leaves in disorder.
+
+        :param index: its name.
+        """
+        yield
 
     def note_index(self, index: str) -> None:
         """
@@ -136,6 +143,10 @@ class DocumentAccess:
     def indexes(self) -> list[str]:
         """The indexes that may hold documents, as far as they are known."""
         return [name for name, there in {self.store.index: True, **self._there}.items() if there]
+
+    def listing(self) -> tuple[list[str], bool]:
+        """The indexes as `indexes` names them, and whether they are sure to be all."""
+        return self.indexes(), self.knows_all_indexes
 
     def exists(self, index: str) -> bool:  # noqa: ARG002  # for those that can tell
         """
@@ -184,20 +195,18 @@ class DocumentAccess:
             if len(batch) < batch_size:
                 return
 
-    def by_ids(self, ids: Collection[str], index: str | None = None) -> list[StoredDocument]:
+    def by_ids(self, ids: Collection[str], index: str | None = None) -> Iterable[StoredDocument]:
         """
-        The documents with some ids.
+        Go through the documents with some ids, of which not all are held at once.
 
         :param ids: those that are not there are passed over.
         :param index: where; None: in every index.
         """
-        found = []
-        with references_shown():
-            for name in self.indexes() if index is None else [index]:
-                for batch in batches(ids, IDS_AT_ONCE):
+        for name in self.indexes() if index is None else [index]:
+            for batch in batches(ids, IDS_AT_ONCE):
+                with references_shown():
                     documents = self.store.get_documents_by_id(batch, index=name, **self.headers)
-                    found += [StoredDocument.of(document, name) for document in documents]
-        return found
+                yield from [StoredDocument.of(document, name) for document in documents]
 
     def referring(self, references: Collection[str]) -> list[StoredDocument]:
         """

@@ -14,7 +14,7 @@ class Guarded:
     """
     A mixin to put between the hook and a Haystack store; see :func:`guards`.
 
-    It has no `__init__`, which Haystack would have to wrap: the lock is made by the first who needs it.
+    It has no `__init__`, which Haystack would have to wrap: a lock is made by the first who needs it.
     """
 
     _making_guard = threading.Lock()
@@ -22,31 +22,40 @@ class Guarded:
     @property
     def guard(self) -> threading.RLock:
         """Held by whoever looks at or changes what the store has in memory."""
-        found = self.__dict__.get("_guard")
+        return self._made("_guard")
+
+    @property
+    def label_guard(self) -> threading.RLock:
+        """Held by whoever looks at or changes labels: no question is to wait for feedback."""
+        return self._made("_label_guard")
+
+    def _made(self, name: str) -> threading.RLock:
+        found = self.__dict__.get(name)
         if found is None:
             with self._making_guard:
-                found = self.__dict__.setdefault("_guard", threading.RLock())
+                found = self.__dict__.setdefault(name, threading.RLock())
         return found
 
 
-def guards(*names: str) -> Callable[[T], T]:
+def guards(*names: str, by: str = "guard") -> Callable[[T], T]:
     """
     Make methods of the parents wait for each other.
 
     :param names: of the methods.
+    :param by: the lock, an attribute of :class:`Guarded`.
     """
 
     def decorate(cls: T) -> T:
         for name in names:
-            setattr(cls, name, _guarded(cls, name))
+            setattr(cls, name, _guarded(cls, name, by))
         return cls
 
     return decorate
 
 
-def _guarded(cls: type, name: str) -> Callable[..., Any]:
+def _guarded(cls: type, name: str, by: str) -> Callable[..., Any]:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with self.guard:
+        with getattr(self, by):
             try:
                 result = getattr(super(cls, self), name)(*args, **kwargs)
             except BaseException:

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 
 from haystack.schema import FilterType
 
@@ -65,7 +66,7 @@ class StateKeeper:
             yield
             return
         with self.lock:
-            if not ids and not filters and self._access.knows_all_indexes and not self._elsewhere(index):
+            if not ids and not filters and self._alone(index):
                 # nothing will be left: all states go, and no text has to be read for it
                 representations = self._representations() if self._access.count(index) else None
                 yield
@@ -75,11 +76,11 @@ class StateKeeper:
                         self._deferred.setdefault(key, set())
                 return
             going = set(ids or ()) or {document.id for document in self._access.documents(index, filters)}
-            documents = self._access.by_ids(going)  # in every index: some parents delete an id from all
-            if any(document.text is not None for document in documents):
-                self._representations()  # should the model not load, then before a document is gone
+            # keys in place of the texts, which may not fit into memory together; should the model not load, then before
+            # a document is gone; in every index, since some parents delete an id from all
+            had = self._keyed(self._access.by_ids(going))
             yield
-            self.release(documents)
+            self._release(had)
 
     def release(self, documents: Iterable[StoredDocument]) -> None:
         """
@@ -87,16 +88,7 @@ class StateKeeper:
 
         :param documents: as they were.
         """
-        had = [(document.text, document.id) for document in documents if document.text is not None]
-        if not had:
-            return
-        representations = self._representations()
-        with self.lock:
-            ids: dict[bytes, set[str]] = {}
-            for text, identifier in had:
-                key = representations.key(text)
-                (self._deferred if key in self._pending else ids).setdefault(key, set()).add(identifier)
-            self._remove_unneeded(ids)
+        self._release(self._keyed(documents))
 
     def prune(self, indexes: Iterable[str] = ()) -> int:
         """
@@ -112,8 +104,8 @@ class StateKeeper:
                 msg = f"There is no index {index!r}: give in indexes the names of those that hold documents."
                 raise ValueError(msg)
         with self.lock:
-            known = self._access.indexes()
-            if not indexes and not self._access.knows_all_indexes:
+            known, all_known = self._access.listing()
+            if not indexes and not all_known:
                 msg = (
                     "This document store cannot list its indexes, and the states of documents in any but "
                     f"{', '.join(map(repr, known))} would be removed: name all that hold documents, "
@@ -129,15 +121,32 @@ class StateKeeper:
             representations.compact()
         return removed
 
+    def _keyed(self, documents: Iterable[StoredDocument]) -> list[tuple[bytes, str]]:
+        """The keys of the texts that documents have, with their ids; the model is loaded for the first text."""
+        return [(self._representations().key(d.text), d.id) for d in documents if d.text is not None]
+
+    def _release(self, had: list[tuple[bytes, str]]) -> None:
+        if not had:
+            return
+        with self.lock:
+            ids: dict[bytes, set[str]] = {}
+            for key, identifier in had:
+                (self._deferred if key in self._pending else ids).setdefault(key, set()).add(identifier)
+            self._remove_unneeded(ids)
+
     def _remove_unneeded(self, ids: Mapping[bytes, set[str]]) -> None:
         """Of some states, with the ids of documents that had their text, remove those that no document has."""
         for keys in batches(ids, IDS_AT_ONCE):
             key_of = self._representations().key
-            # by id as well: the SQL stores lose the meta of a document whose id is written in another index
-            found = self._access.referring([key.hex() for key in keys])
-            found += self._access.by_ids(set().union(*(ids[key] for key in keys)))
+            # by id as well: Haystack's own SQL stores, over the same tables, remove references of other indexes
+            found = chain(
+                self._access.referring([key.hex() for key in keys]),
+                self._access.by_ids(set().union(*(ids[key] for key in keys))),
+            )
             kept = {key_of(document.text) for document in found if document.text is not None}
             self._representations().delete([key for key in keys if key not in kept])
 
-    def _elsewhere(self, index: str) -> bool:
-        return any(self._access.count(other) for other in self._access.indexes() if other != index)
+    def _alone(self, index: str) -> bool:
+        """Whether no other index holds documents, as far as that can be told for sure."""
+        known, all_known = self._access.listing()
+        return all_known and not any(self._access.count(other) for other in known if other != index)

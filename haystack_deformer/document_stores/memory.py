@@ -12,13 +12,13 @@ from haystack_deformer.document_stores.guarding import Guarded, guards
 from haystack_deformer.document_stores.mixin import DeFormerDocumentStoreMixin
 from haystack_deformer.parameters import as_bool, as_int
 
-_NOT_COPIED = ("_guard", "_states", "_access", "_keeper", "_writer", "_updater")
+_NOT_COPIED = ("_guard", "_label_guard", "_states", "_access", "_keeper", "_writer", "_updater")
 """Locks, handles and what holds the store itself."""
 
 
+@guards("write_labels", "get_label_count", "get_all_labels", "delete_labels", by="label_guard")
 @guards(
     "write_documents",
-    "write_labels",
     "get_document_by_id",
     "get_documents_by_id",
     "query_batch",
@@ -27,14 +27,11 @@ _NOT_COPIED = ("_guard", "_states", "_access", "_keeper", "_writer", "_updater")
     "update_embeddings",
     "get_document_count",
     "get_embedding_count",
-    "get_label_count",
     "update_document_meta",
     "get_all_documents",
     "get_all_documents_generator",
-    "get_all_labels",
     "delete_documents",
     "delete_index",
-    "delete_labels",
 )
 class GuardedMemory(Guarded):
     """Dictionaries that one thread reads at a time while another changes them, and BM25 without documents."""

@@ -222,7 +222,7 @@ class DeFormerDocumentStoreMixin(HidesReferences, _Store):
         # what was read from a store may be given back: its vector_id among the meta would outlive the next update of it
         left_out = {REPRESENTATION_META_KEY, *self._access.derived_meta}
         meta = {name: value for name, value in meta.items() if name not in left_out}
-        with self._keeper.lock, self._access.sending(headers):
+        with self._keeper.lock, self._access.sending(headers), self._access.changing(index):
             for document in self._access.by_ids([id], index):
                 if document.reference is not None:
                     meta[REPRESENTATION_META_KEY] = document.reference

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from inspect import isgenerator
@@ -53,14 +53,16 @@ class HidesReferences:
                 setattr(cls, name, hiding_references(read))
 
 
-def with_reference(document: Document, reference: str | None) -> Document:
+def with_reference(document: Document, reference: str | None, left_out: Collection[str] = ()) -> Document:
     """
     A copy of a document for the store, so that the caller's own stays as it is.
 
     :param document: shares all but its meta with the copy.
     :param reference: of its states; None where there are none, whatever an earlier store left in the meta.
+    :param left_out: other fields that a store left in the meta.
     """
-    meta = {name: value for name, value in (document.meta or {}).items() if name != REPRESENTATION_META_KEY}
+    left_out = {REPRESENTATION_META_KEY, *left_out}
+    meta = {name: value for name, value in (document.meta or {}).items() if name not in left_out}
     if reference is not None:
         meta[REPRESENTATION_META_KEY] = reference
     changed = copy.copy(document)

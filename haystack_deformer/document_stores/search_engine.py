@@ -22,15 +22,16 @@ class SearchEngineDocumentAccess(DocumentAccess):
     without content. Here the first are passed over, and hits are taken as they are.
     """
 
-    @property
-    def knows_all_indexes(self) -> bool:
-        """Whether the engine lists its indexes: see :meth:`DocumentAccess.knows_all_indexes`."""
-        return self._listed() is not None
-
     def indexes(self) -> list[str]:
         """The indexes with references, as far as the store's user may see them, and those that were written to."""
-        listed = self._listed() or []
-        return [*listed, *(name for name in super().indexes() if name not in listed and self.exists(name))]
+        return self.listing()[0]
+
+    def listing(self) -> tuple[list[str], bool]:
+        """The indexes, and whether the engine lists its own: see :meth:`DocumentAccess.listing`."""
+        listed = self._listed()
+        there = listed or []
+        written = [name for name in super().indexes() if name not in there and self.exists(name)]
+        return [*there, *written], listed is not None
 
     def exists(self, index: str) -> bool:
         """Whether there is an index, or an alias of one: see :meth:`DocumentAccess.exists`."""
@@ -49,13 +50,11 @@ class SearchEngineDocumentAccess(DocumentAccess):
             query["bool"]["filter"] = LogicalFilterClause.parse(filters).convert_to_elasticsearch()
         return self._hits(index, query, batch_size) if self._ready(index) else iter(())
 
-    def by_ids(self, ids: Collection[str], index: str | None = None) -> list[StoredDocument]:
+    def by_ids(self, ids: Collection[str], index: str | None = None) -> Iterator[StoredDocument]:
         """The documents with some ids: see :meth:`DocumentAccess.by_ids`."""
-        found: list[StoredDocument] = []
         for name in filter(self._ready, self.indexes() if index is None else [index]):
             for batch in batches(ids, IDS_AT_ONCE):
-                found += self._hits(name, {"ids": {"values": batch}})
-        return found
+                yield from self._hits(name, {"ids": {"values": batch}})
 
     def referring(self, references: Collection[str]) -> list[StoredDocument]:
         """The documents whose meta carries one of some references: see :meth:`DocumentAccess.referring`."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from haystack.document_stores import SQLDocumentStore
-from haystack.document_stores.filter_utils import LogicalFilterClause
 from haystack.document_stores.sql import DocumentORM, MetaDocumentORM
 from haystack.schema import FilterType
 from sqlalchemy import and_, event
@@ -16,6 +16,8 @@ from sqlalchemy.orm import aliased, scoped_session, sessionmaker
 
 from haystack_deformer.document_stores.access import IDS_AT_ONCE, DocumentAccess, StoredDocument, batches, text_of
 from haystack_deformer.document_stores.reference import REPRESENTATION_META_KEY
+from haystack_deformer.document_stores.sessions import undone_on_error, within_index
+from haystack_deformer.document_stores.tables import matching, unindexed
 
 _IN_MEMORY = ("", ":memory:")
 _BUSY_SECONDS = 120
@@ -36,6 +38,12 @@ class SQLDocumentAccess(DocumentAccess):
     derived_meta = frozenset({"vector_id"})
     knows_all_indexes = True
 
+    @contextmanager
+    def changing(self, index: str) -> Iterator[None]:
+        """The meta of other indexes stays, and nothing of a change that fails: see :meth:`DocumentAccess.changing`."""
+        with undone_on_error(self.store.session), within_index(self.store.session, index):
+            yield
+
     def indexes(self) -> list[str]:
         """All indexes that hold documents."""
         return [name for (name,) in self.store.session.query(DocumentORM.index).distinct()]
@@ -46,7 +54,8 @@ class SQLDocumentAccess(DocumentAccess):
 
     def count(self, index: str, filters: FilterType | None = None) -> int:
         """Number of documents: see :meth:`DocumentAccess.count`."""
-        return int(_matching(self.store.session.query(DocumentORM.id), index, filters).count())
+        query = self.store.session.query(DocumentORM.id)
+        return int((matching(query, index, filters) if filters else query.filter(DocumentORM.index == index)).count())
 
     def documents(
         self, index: str, filters: FilterType | None = None, batch_size: int = 1_000
@@ -54,36 +63,35 @@ class SQLDocumentAccess(DocumentAccess):
         """Go through an index, each batch by a query of its own: see :meth:`DocumentAccess.documents`."""
         after = ""
         while True:
-            query = _matching(self._query(), index, filters).filter(DocumentORM.id > after)
+            query = matching(self._query(), index, filters).filter(DocumentORM.id > after)
             batch = [_stored(row) for row in query.order_by(DocumentORM.id).limit(batch_size)]
             yield from batch
             if len(batch) < batch_size:
                 return
             after = batch[-1].id
 
-    def by_ids(self, ids: Collection[str], index: str | None = None) -> list[StoredDocument]:
+    def by_ids(self, ids: Collection[str], index: str | None = None) -> Iterator[StoredDocument]:
         """The documents with some ids: see :meth:`DocumentAccess.by_ids`."""
-        found = []
         for batch in batches(ids, IDS_AT_ONCE):
             query = self._query().filter(DocumentORM.id.in_(batch))
-            found += [_stored(row) for row in (query if index is None else query.filter(DocumentORM.index == index))]
-        return found
+            yield from [_stored(row) for row in (query if index is None else matching(query, index, None))]
 
     def referring(self, references: Collection[str]) -> list[StoredDocument]:
         """The documents whose meta carries one of some references: see :meth:`DocumentAccess.referring`."""
         found = []
         for batch in batches(references, IDS_AT_ONCE):
-            found += [_stored(row) for row in self._query().filter(_Reference.value.in_(batch))]
+            # no outer join, which databases begin with the documents
+            found += [_stored(row) for row in self._query(outer=False).filter(_Reference.value.in_(batch))]
         return found
 
     def set_references(self, index: str, references: Mapping[str, str]) -> None:
         """Write references into the meta, in one transaction: see :meth:`DocumentAccess.set_references`."""
         session = self.store.session
-        try:
+        with undone_on_error(session):
             for batch in batches(references.items(), IDS_AT_ONCE):
                 session.query(MetaDocumentORM).filter(
-                    MetaDocumentORM.document_index == index,
-                    MetaDocumentORM.name == REPRESENTATION_META_KEY,
+                    unindexed(MetaDocumentORM.document_index) == index,
+                    unindexed(MetaDocumentORM.name) == REPRESENTATION_META_KEY,
                     MetaDocumentORM.document_id.in_([identifier for identifier, _ in batch]),
                 ).delete(synchronize_session=False)
                 session.add_all(
@@ -93,11 +101,8 @@ class SQLDocumentAccess(DocumentAccess):
                     for identifier, reference in batch
                 )
             session.commit()
-        except BaseException:
-            session.rollback()
-            raise
 
-    def _query(self) -> Any:
+    def _query(self, *, outer: bool = True) -> Any:
         columns = (
             DocumentORM.index,
             DocumentORM.id,
@@ -107,17 +112,10 @@ class SQLDocumentAccess(DocumentAccess):
         )
         of_the_document = and_(
             _Reference.document_id == DocumentORM.id,
-            _Reference.document_index == DocumentORM.index,
-            _Reference.name == REPRESENTATION_META_KEY,
+            unindexed(_Reference.document_index) == DocumentORM.index,
+            unindexed(_Reference.name) == REPRESENTATION_META_KEY,
         )
-        return self.store.session.query(*columns).outerjoin(_Reference, of_the_document)
-
-
-def _matching(query: Any, index: str, filters: FilterType | None) -> Any:
-    query = query.filter(DocumentORM.index == index)
-    if filters:
-        query = query.filter(DocumentORM.id.in_(LogicalFilterClause.parse(filters).convert_to_sql(MetaDocumentORM)))
-    return query
+        return self.store.session.query(*columns).join(_Reference, of_the_document, isouter=outer)
 
 
 def _stored(row: Any) -> StoredDocument:

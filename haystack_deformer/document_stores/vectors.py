@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import logging
-from bisect import bisect_left
+import threading
 from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import faiss
-import numpy as np
 from haystack.document_stores import FAISSDocumentStore
 from haystack.document_stores.sql import DocumentORM, MetaDocumentORM
 from haystack.schema import Document, FilterType
-from sqlalchemy import Integer, bindparam, cast
+from sqlalchemy import bindparam
+from sqlalchemy.orm import scoped_session
 
 from haystack_deformer.document_stores.access import IDS_AT_ONCE, batches
 from haystack_deformer.document_stores.guarding import Guarded, guards
+from haystack_deformer.document_stores.narrow_reads import NarrowReads
+from haystack_deformer.document_stores.removal import Removal, removal
+from haystack_deformer.document_stores.sessions import undone_on_error
+from haystack_deformer.document_stores.tables import unindexed
 
 logger = logging.getLogger(__name__)
 
@@ -27,14 +30,20 @@ else:
     _Store = object
 
 
-@guards("query_by_embedding", "update_embeddings", "train_index", "save", "write_labels", "delete_labels")
-class SteadyVectors(Guarded, _Store):
+@guards("write_labels", "delete_labels", by="label_guard")
+@guards("query_by_embedding", "update_embeddings", "train_index", "save")
+class SteadyVectors(Guarded, NarrowReads, _Store):
     """
     Put ahead of FAISSDocumentStore, which numbers vectors by their places in FAISS and leaves the numbers as they are.
 
     When a vector is removed, the places of those after it change: Haystack's store then finds other documents than
     those that are near, or none, and the next vector that is added collides with a number that is taken.
     """
+
+    @property
+    def label_guard(self) -> threading.RLock:
+        """Not the lock of the vectors, unless all threads have one session, of which one alone may make use."""
+        return super().label_guard if isinstance(self.session, scoped_session) else self.guard
 
     def write_documents(
         self,
@@ -59,18 +68,27 @@ class SteadyVectors(Guarded, _Store):
         written = [
             Document.from_dict(entry, field_map=names) if isinstance(entry, dict) else entry for entry in documents
         ]
-        if (duplicate_documents or self.duplicate_documents) == "overwrite":
+        overwrites = (duplicate_documents or self.duplicate_documents) == "overwrite"
+        if overwrites:
             # each would leave a vector, and all but the last one's would be nobody's
             written = list({document.id: document for document in written}.values())
         ids = [document.id for document in written]
         with self.guard:
             before = self._numbers(index, ids)
+            first = self._total(index)
+            if overwrites and any(document.embedding is None for document in written):
+                # the parent does so where the store overwrites by default, and forgets it where the call says so
+                for document in written:
+                    if document.id in before:
+                        document.meta["vector_id"] = str(before[document.id])
             try:
                 super().write_documents(written, index, batch_size, duplicate_documents, headers)
-            finally:
-                if before:
-                    left = set(before.values()) - set(self._numbers(index, ids).values())
-                    self._remove(index, left)
+            except BaseException:
+                self.session.rollback()
+                self._take_back(index, before, ids, first)
+                raise
+            if before:
+                self._remove(index, set(before.values()) - set(self._numbers(index, ids).values()))
 
     def delete_documents(
         self,
@@ -88,10 +106,11 @@ class SteadyVectors(Guarded, _Store):
         :param headers: for the parent.
         """
         index = index or self.index
-        with self.guard:
-            if headers or (not ids and not filters):
-                super().delete_documents(index=index, headers=headers)
-                self._forget_meta(index, None)
+        with self.guard, undone_on_error(self.session):
+            if headers:
+                super().delete_documents(index=index, headers=headers)  # says that it takes none
+            if not ids and not filters:
+                self._delete_all(index)
                 return
             going = list(ids or ())
             if filters:
@@ -99,11 +118,10 @@ class SteadyVectors(Guarded, _Store):
                 going = [identifier for identifier in going if identifier in found] if ids else list(found)
             numbers = set(self._numbers(index, going).values())
             for batch in batches(going, IDS_AT_ONCE):
-                self.session.query(DocumentORM).filter(DocumentORM.index == index, DocumentORM.id.in_(batch)).delete(
-                    synchronize_session=False
-                )
+                self.session.query(DocumentORM).filter(
+                    unindexed(DocumentORM.index) == index, DocumentORM.id.in_(batch)
+                ).delete(synchronize_session=False)
                 self._forget_meta(index, batch)
-            self._commit()
             self._remove(index, numbers)
 
     def delete_index(self, index: str) -> None:
@@ -112,9 +130,15 @@ class SteadyVectors(Guarded, _Store):
 
         :param index: its name.
         """
-        with self.guard:
-            super().delete_index(index)
-            self._forget_meta(index, None)
+        with self.guard, undone_on_error(self.session):
+            vectors = self.faiss_indexes.get(index)
+            try:
+                self._forget_meta(index, None)
+                super().delete_index(index)
+            except BaseException:
+                if vectors is not None:
+                    self.faiss_indexes[index] = vectors
+                raise
 
     def get_all_documents(
         self,
@@ -161,80 +185,93 @@ class SteadyVectors(Guarded, _Store):
         reads = self.return_embedding if return_embedding is None else return_embedding
         return self.guard if reads else nullcontext()
 
+    def _delete_all(self, index: str) -> None:
+        self.session.query(DocumentORM).filter(DocumentORM.index == index).delete(synchronize_session=False)
+        self._forget_meta(index, None)
+        self.session.commit()
+        if index in self.faiss_indexes:
+            self.faiss_indexes[index].reset()
+
     def _forget_meta(self, index: str, ids: list[str] | None) -> None:
-        """Remove meta that SQLite would leave to the next document with the id."""
-        query = self.session.query(MetaDocumentORM).filter(MetaDocumentORM.document_index == index)
-        if ids is not None:
-            query = query.filter(MetaDocumentORM.document_id.in_(ids))
+        """Remove meta that SQLite would leave to the next document with the id; it is not committed."""
+        query = self.session.query(MetaDocumentORM)
+        if ids is None:
+            query = query.filter(MetaDocumentORM.document_index == index)
+        else:
+            query = query.filter(
+                unindexed(MetaDocumentORM.document_index) == index, MetaDocumentORM.document_id.in_(ids)
+            )
         query.delete(synchronize_session=False)
-        self._commit()
+
+    def _total(self, index: str) -> int:
+        vectors = self.faiss_indexes.get(index)
+        return 0 if vectors is None else vectors.ntotal
 
     def _numbers(self, index: str, ids: Collection[str]) -> dict[str, int]:
         """The numbers of documents' vectors by id, of those that have one."""
         found = {}
         for batch in batches(ids, IDS_AT_ONCE):
             query = self.session.query(DocumentORM.id, DocumentORM.vector_id).filter(
-                DocumentORM.index == index, DocumentORM.id.in_(batch), DocumentORM.vector_id.isnot(None)
+                unindexed(DocumentORM.index) == index, DocumentORM.id.in_(batch), DocumentORM.vector_id.isnot(None)
             )
-            found.update({identifier: int(number) for identifier, number in query})
+            # a plain store takes whatever stands in a document's meta for its number
+            found.update({identifier: int(number) for identifier, number in query if number.isdecimal()})
         return found
 
-    def _remove(self, index: str, numbers: set[int]) -> None:
-        """Remove vectors that no document has, and number those after them anew."""
-        vectors = self.faiss_indexes.get(index)
-        # a store that was opened without its vectors has numbers of what is not there
-        gone = sorted(number for number in numbers if vectors is not None and number < vectors.ntotal)
-        if not gone or not _take_out(vectors, gone):
-            return
-        number = cast(DocumentORM.vector_id, Integer)
-        rows = self.session.query(DocumentORM.id, number).filter(DocumentORM.index == index, number > gone[0]).all()
-        if not rows:
-            return
-        changes = [
-            {"document": identifier, "number": str(old - bisect_left(gone, old))}
-            # the lowest first: the number that each gets is free then
-            for identifier, old in sorted(rows, key=lambda row: row[1])
-        ]
-        statement = (
-            DocumentORM.__table__.update()
-            .where(DocumentORM.__table__.c.id == bindparam("document"), DocumentORM.__table__.c.index == index)
-            .values(vector_id=bindparam("number"))
-        )
-        self.session.execute(statement, changes)
-        self._commit()
+    def _take_back(self, index: str, before: dict[str, int], ids: list[str], first: int) -> None:
+        """
+        Remove the vectors that a write which failed left without a document: the parent adds them before all else.
 
-    def _commit(self) -> None:
+        :param index: where.
+        :param before: the numbers that its documents had.
+        :param ids: of its documents.
+        :param first: the lowest of the numbers that it could give.
+        """
         try:
-            self.session.commit()
-        except BaseException:
-            self.session.rollback()
-            raise
+            now = self._numbers(index, ids)
+            kept = {number for identifier, number in now.items() if before.get(identifier) != number}
+            added = set(range(first, self._total(index)))
+            self._remove(index, (added - kept) | (set(before.values()) - set(now.values())))
+        except Exception:
+            # the error to tell is that of the write
+            logger.exception("Vectors of no document stay in the FAISS index; update_embeddings() clears them away.")
 
+    def _remove(self, index: str, numbers: set[int]) -> None:
+        """Remove vectors that no document has any more, and commit: all of it or nothing."""
+        with undone_on_error(self.session):
+            prepared = self._removal(index, numbers)
+            if prepared is None:
+                self.session.commit()
+                return
+            self._renumber(index, prepared.moves)
+            with prepared.done():
+                self.session.commit()
 
-def _take_out(vectors: Any, gone: list[int]) -> bool:
-    """Remove vectors so that the places of the others stay without gaps; whether that was possible."""
-    if isinstance(faiss.downcast_index(vectors), faiss.IndexFlat):
-        vectors.remove_ids(np.array(gone, dtype="int64"))
-        return True
-    # other kinds cannot remove, or leave gaps: they are filled anew with what remains
-    try:
-        kept = _all_vectors(vectors)
-    except RuntimeError as error:
-        logger.warning(
-            "%d vectors of deleted documents stay in the FAISS index, a %s, which cannot give its vectors back (%s). "
-            "update_embeddings() clears them away.",
-            len(gone),
-            type(vectors).__name__,
-            error,
+    def _removal(self, index: str, numbers: set[int]) -> Removal | None:
+        # a store that was opened without its vectors has numbers of what is not there
+        gone = {number for number in numbers if number < self._total(index)}
+        if not gone:
+            return None
+        vectors = self.faiss_indexes[index]
+        try:
+            return removal(vectors, gone)
+        except RuntimeError as error:
+            logger.warning(
+                "%d vectors of deleted documents stay in the FAISS index, a %s, which cannot give its vectors back "
+                "(%s). update_embeddings() clears them away.",
+                len(gone),
+                type(vectors).__name__,
+                error,
+            )
+            return None
+
+    def _renumber(self, index: str, moves: dict[int, int]) -> None:
+        if not moves:
+            return
+        table = DocumentORM.__table__
+        statement = (
+            table.update()
+            .where(table.c.index == index, table.c.vector_id == bindparam("old"))
+            .values(vector_id=bindparam("new"))
         )
-        return False
-    vectors.reset()
-    vectors.add(np.delete(kept, gone, axis=0))
-    return True
-
-
-def _all_vectors(vectors: Any) -> np.ndarray:
-    inverted = faiss.try_extract_index_ivf(vectors)
-    if inverted is not None:
-        inverted.make_direct_map()
-    return vectors.reconstruct_n(0, vectors.ntotal)
+        self.session.execute(statement, [{"old": str(old), "new": str(new)} for old, new in moves.items()])

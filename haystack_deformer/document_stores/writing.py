@@ -65,15 +65,15 @@ class DocumentWriter:
         with self._keeper.writing(texts):
             self._compute_missing(texts)
             with self._keeper.lock:
-                replaced = self._access.by_ids(ids, index) if mode == "overwrite" else []
-                write(
-                    [
-                        with_reference(document, None if key is None else key.hex())
-                        for document, key in zip(documents, keys, strict=True)
-                    ]
-                )
+                replaced = list(self._access.by_ids(ids, index)) if mode == "overwrite" else []
+                with self._access.changing(index):
+                    write([self._prepared(document, key) for document, key in zip(documents, keys, strict=True)])
                 self._access.note_index(index)
         self._release(replaced, documents, index)
+
+    def _prepared(self, document: Document, key: bytes | None) -> Document:
+        # a document that was read from a store has its vector_id among the meta, which is not its number in this one
+        return with_reference(document, None if key is None else key.hex(), self._access.derived_meta)
 
     def _compute_missing(self, texts: dict[bytes, str]) -> None:
         if not texts:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from haystack_deformer.document_stores import DeFormerFAISSDocumentStore, DeFormerInMemoryDocumentStore
 from haystack_deformer.passages import PassageEncoder, load_encoder
+from tests.document_stores.embedded import DIMENSION, vector
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -33,6 +35,16 @@ def make_faiss(tiny_deformer: Path, tmp_path: Path) -> Any:
         return DeFormerFAISSDocumentStore(**values)
 
     return make
+
+
+@pytest.fixture(params=["Flat", "HNSW", "IVF2,Flat"])
+def faiss_store(request: pytest.FixtureRequest, make_faiss: Any) -> Any:
+    """A store over each kind of FAISS index, ready for vectors."""
+    store = make_faiss(embedding_dim=DIMENSION, faiss_index_factory_str=request.param, similarity="l2")
+    if request.param.startswith("IVF"):
+        store.train_index(embeddings=np.stack([vector(number) for number in range(100)]))
+        store.faiss_indexes["document"].nprobe = 2
+    return store
 
 
 @pytest.fixture

@@ -85,6 +85,7 @@ def test_yaml_round_trip(make_memory: Any, tmp_path: Path, monkeypatch: Any) -> 
 def test_can_be_copied_as_the_parent_can(make_memory: Any, copied: Any) -> None:
     store = make_memory()
     store.write_documents([Document(content="paris is a city"), Document(content="the river")])
+    assert store.get_label_count() == 0  # under a lock of its own
     other = copied(store)
     assert {document.content for document in other.get_all_documents()} == {"paris is a city", "the river"}
     assert other.update_representations() == 2

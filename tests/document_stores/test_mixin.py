@@ -5,27 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from haystack.document_stores import InMemoryDocumentStore, SQLDocumentStore
+from haystack.document_stores import InMemoryDocumentStore
 from haystack.schema import Document, Label
 
-from haystack_deformer.document_stores import (
-    DeFormerDocumentStoreMixin,
-    DeFormerInMemoryDocumentStore,
-    give_threads_their_sessions,
-    path_beside,
-)
+from haystack_deformer.document_stores import DeFormerInMemoryDocumentStore
 from haystack_deformer.document_stores.access import DocumentAccess
 from haystack_deformer.document_stores.reference import READS
 from tests.document_stores.fake_search_engine import DeFormerSearchEngineDocumentStore, FakeEngine
+from tests.document_stores.sql_store import DeFormerSQLDocumentStore
 
 PARIS, BERLIN, ROME = "paris is in france", "berlin is in germany", "a river in the city"
-
-
-class DeFormerSQLDocumentStore(DeFormerDocumentStoreMixin, SQLDocumentStore):
-    def __init__(self, url: str = "sqlite://", index: str = "document", deformer_model: str | None = None) -> None:
-        self._init_representations(deformer_model, representation_path=path_beside(url))
-        super().__init__(url=url, index=index)
-        give_threads_their_sessions(self)
 
 
 class StoreOfAnotherKind(DeFormerInMemoryDocumentStore):

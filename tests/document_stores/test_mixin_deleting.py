@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
+import pandas as pd
 import pytest
 from haystack.document_stores import InMemoryDocumentStore
 from haystack.schema import Document
 
+from haystack_deformer.document_stores.access import StoredDocument
 from haystack_deformer.document_stores.vectors import SteadyVectors
 
 PARIS, BERLIN, ROME = "paris is in france", "berlin is in germany", "a river in the city"
@@ -120,6 +123,23 @@ def test_a_small_delete_reads_little(filled: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(filled.representations, "key", lambda text: hashed.append(text) or key(text))
     filled.delete_documents(ids=["1"])
     assert set(hashed) == {PARIS}
+
+
+def test_no_text_is_held_while_documents_go(filled: Any, stored: Any) -> None:
+    with filled._keeper.deleting(filled.index, None, {"country": ["germany", "italy"]}):
+        gc.collect()
+        held = [found for found in gc.get_objects() if type(found) is StoredDocument]
+    assert held == []
+    # none was deleted
+    assert stored(filled, *ALL) == [PARIS, BERLIN, ROME]
+
+
+def test_deleting_what_has_no_text_by_filter_loads_no_model(store: Any) -> None:
+    table = Document(content=pd.DataFrame({"a": [1]}), content_type="table", id="1", meta={"name": "x"})
+    store.write_documents([table])
+    store.delete_documents(filters={"name": ["x"]})
+    assert store.get_document_count() == 0
+    assert not store._states.loaded
 
 
 def test_prune_keeps_what_documents_have(filled: Any, stored: Any) -> None:

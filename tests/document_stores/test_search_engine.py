@@ -210,6 +210,15 @@ def test_where_indexes_may_not_be_listed_they_are_named(make: Any, engine: FakeE
     assert store.prune_representations(indexes=["document"]) == 1
 
 
+def test_the_engine_lists_its_indexes_once(store: Any, engine: FakeEngine, stored: Any) -> None:
+    store.write_documents([Document(content=PARIS, id="1")])
+    for task in (store.prune_representations, store.delete_documents):
+        engine.requests.clear()
+        task()
+        assert engine.requests.count(("get", "*")) == 1
+    assert stored(store, PARIS) == []
+
+
 def test_other_errors_of_the_engine_are_its_own(store: Any, engine: FakeEngine) -> None:
     engine.token = "y"
     with pytest.raises(EngineError, match="401"):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
 from haystack.document_stores.sql import MetaDocumentORM
 from haystack.schema import Document
+from sqlalchemy.exc import StatementError
 from sqlalchemy.orm import Session, scoped_session
 
 from haystack_deformer.document_stores import REPRESENTATION_META_KEY, path_beside
+from tests.document_stores.sql_store import DeFormerSQLDocumentStore
 
 PARIS, BERLIN, ROME = "paris is in france", "berlin is in germany", "a river in the city"
 
@@ -42,7 +46,7 @@ def test_every_thread_has_a_session_on_a_file(make_faiss: Any) -> None:
 
 def test_references_are_right_where_one_id_is_in_two_indexes(make_faiss: Any) -> None:
     store = make_faiss()
-    # the parent removes the meta of every document of that id when it overwrites one
+    # the parent alone would remove the meta of every document of that id when it overwrites one
     store.write_documents([Document(content=PARIS, id="1"), Document(content=BERLIN, id="2")], index="one")
     store.write_documents([Document(content=ROME, id="1")], index="two")
     assert store.update_representations(index="one") == 0
@@ -53,6 +57,19 @@ def test_references_are_right_where_one_id_is_in_two_indexes(make_faiss: Any) ->
         ("one", "2"): key(BERLIN).hex(),
         ("two", "1"): key(ROME).hex(),
     }
+
+
+def test_changes_that_fail_leave_the_store_usable(tmp_path: Path, tiny_deformer: Path) -> None:
+    store = DeFormerSQLDocumentStore(f"sqlite:///{tmp_path}/x.db", deformer_model=str(tiny_deformer))
+    store.write_documents([Document(content=PARIS, id="1", meta={"name": "x"})])
+    no_json = {"when": datetime(2024, 1, 1, tzinfo=timezone.utc)}
+    with pytest.raises(StatementError, match="not JSON serializable"):
+        store.write_documents([Document(content=BERLIN, id="2", meta=no_json), Document(content=ROME, id="3")])
+    with pytest.raises(StatementError, match="not JSON serializable"):
+        store.update_document_meta("1", no_json)
+    assert [(found.id, found.meta) for found in store.get_all_documents()] == [("1", {"name": "x"})]
+    store.write_documents([Document(content=BERLIN, id="2")])
+    assert store.get_document_count() == 2
 
 
 def test_a_document_has_one_reference(make_faiss: Any) -> None:

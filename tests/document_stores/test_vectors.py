@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from haystack.nodes import DenseRetriever
 from haystack.schema import Answer, Document, Label
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+from tests.document_stores.embedded import DIMENSION, Retriever, assert_found, document, nearest, vector
 from tests.document_stores.test_threads import together
-
-DIMENSION = 8
-
-
-def vector(number: int) -> np.ndarray:
-    return np.random.default_rng(number).standard_normal(DIMENSION).astype("float32")
-
-
-def document(number: int, identifier: str | None = None, *, embedded: bool = True) -> Document:
-    return Document(
-        content=f"paris {number}",
-        id=identifier or str(number),
-        meta={"parity": number % 2, "number": number},
-        embedding=vector(number) if embedded else None,
-    )
-
-
-def nearest(store: Any, number: int, top_k: int = 3) -> list[str]:
-    return [found.content for found in store.query_by_embedding(vector(number), top_k=top_k)]
 
 
 def label() -> Label:
@@ -44,25 +26,6 @@ def label() -> Label:
         is_correct_document=True,
         origin="gold-label",
     )
-
-
-def assert_found(store: Any) -> None:
-    """Every document with a vector is found by it, before all others, and there are no other vectors."""
-    documents = store.get_all_documents()
-    embedded = [found for found in documents if "vector_id" in found.meta]
-    assert store.get_embedding_count() == len(embedded)
-    assert {found.meta["vector_id"] for found in embedded} == {str(number) for number in range(len(embedded))}
-    for found in embedded:
-        assert nearest(store, int(found.content.split()[1]), 1) == [found.content]
-
-
-@pytest.fixture(params=["Flat", "HNSW", "IVF2,Flat"])
-def faiss_store(request: pytest.FixtureRequest, make_faiss: Any) -> Any:
-    store = make_faiss(embedding_dim=DIMENSION, faiss_index_factory_str=request.param, similarity="l2")
-    if request.param.startswith("IVF"):
-        store.train_index(embeddings=np.stack([vector(number) for number in range(100)]))
-        store.faiss_indexes["document"].nprobe = 2
-    return store
 
 
 def test_random_changes(faiss_store: Any) -> None:
@@ -199,18 +162,67 @@ def test_a_store_that_was_opened_without_its_vectors(make_faiss: Any) -> None:
     reopened = make_faiss(embedding_dim=DIMENSION, similarity="l2")
     reopened.delete_documents(ids=["1"])
     assert reopened.get_document_count() == 3
-
-    class Retriever(DenseRetriever):
-        def embed_documents(self, documents: list[Document]) -> np.ndarray:
-            return np.stack([vector(int(found.content.split()[1])) for found in documents])
-
-        def embed_queries(self, queries: list[str]) -> np.ndarray:
-            raise NotImplementedError
-
-        retrieve = retrieve_batch = embed_queries  # type: ignore[assignment]
-
     reopened.update_embeddings(Retriever())
     assert_found(reopened)
+
+
+def test_documents_of_another_store_get_vectors_of_their_own(make_faiss: Any, tmp_path: Path) -> None:
+    old = make_faiss(embedding_dim=DIMENSION, similarity="l2")
+    old.write_documents([document(number) for number in range(4)])
+    read = old.get_all_documents()
+    new = make_faiss(embedding_dim=DIMENSION, similarity="l2", sql_url=f"sqlite:///{tmp_path}/new.db")
+    new.write_documents([document(number) for number in range(4, 6)])
+    new.write_documents(read)
+    assert [found.meta["vector_id"] for found in read] == ["0", "1", "2", "3"]
+    assert "vector_id" not in new.get_document_by_id("0").meta
+    new.update_embeddings(Retriever(), update_existing_embeddings=False)
+    assert new.get_embedding_count() == 6
+    assert_found(new)
+
+
+@pytest.mark.parametrize("mode", ["overwrite", "skip"])
+def test_documents_that_are_written_back_keep_their_vectors(make_faiss: Any, mode: str) -> None:
+    store = make_faiss(embedding_dim=DIMENSION, similarity="l2", duplicate_documents=mode)
+    store.write_documents([document(number) for number in range(4)])
+    found = store.get_documents_by_id(["1", "2"])
+    found[0].meta.update(name="x", vector_id="3")
+    store.write_documents(found, duplicate_documents="overwrite")
+    assert [changed.id for changed in store.get_all_documents(filters={"name": "x"})] == [found[0].id]
+    assert store.get_embedding_count() == 4
+    assert_found(store)
+
+
+def test_a_vector_id_that_is_none(make_faiss: Any) -> None:
+    store = make_faiss(embedding_dim=DIMENSION, similarity="l2")
+    store.write_documents([Document(content="paris 0", id="0", meta={"vector_id": "abc"}), document(1, embedded=False)])
+    assert store.get_document_by_id("0").meta == {}
+    # as a plain store would have written it
+    store.update_vector_ids({"1": "abc"})
+    store.write_documents([document(0), document(1)])
+    assert_found(store)
+    store.update_vector_ids({"1": "abc"})
+    store.delete_documents(ids=["1"])
+    assert store.get_document_count() == 1
+
+
+def test_the_dimension_is_checked_on_one_document(make_faiss: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        msg = "all documents were asked for"
+        raise AssertionError(msg)
+
+    class OtherRetriever(Retriever):
+        dimension = 4
+
+    store = make_faiss(embedding_dim=DIMENSION, similarity="l2")
+    store.write_documents([document(number, embedded=False) for number in range(5)])
+    monkeypatch.setattr(store, "get_all_documents", fail)
+    with pytest.raises(RuntimeError, match=r"Embedding dimensions of the model \(4\) don't match"):
+        store.update_embeddings(OtherRetriever())
+    retriever = Retriever()
+    store.update_embeddings(retriever)
+    monkeypatch.undo()
+    assert retriever.given == [["0"], ["0", "1", "2", "3", "4"]]
+    assert_found(store)
 
 
 @pytest.mark.parametrize("kind", ["faiss", "memory"])

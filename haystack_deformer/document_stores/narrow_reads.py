@@ -1,0 +1,113 @@
+"""Reads of Haystack's SQL and FAISS stores that take more than was asked for, narrowed to that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from haystack.document_stores import FAISSDocumentStore
+from haystack.document_stores.sql import DocumentORM, LabelORM, MetaDocumentORM
+from haystack.schema import Document, FilterType, Label
+
+from haystack_deformer.document_stores.access import IDS_AT_ONCE, batches
+from haystack_deformer.document_stores.tables import matching
+
+if TYPE_CHECKING:
+    _Store: TypeAlias = FAISSDocumentStore
+else:
+    # as the hook: no class of Haystack's
+    _Store = object
+
+
+_COLUMNS = (DocumentORM.id, DocumentORM.content, DocumentORM.content_type, DocumentORM.vector_id)
+
+
+class NarrowReads(_Store):
+    """Put ahead of FAISSDocumentStore: meta of the index that is asked, the labels and the document that are needed."""
+
+    def _query(
+        self,
+        index: str | None = None,
+        filters: FilterType | None = None,
+        vector_ids: list[str] | None = None,
+        only_documents_without_embedding: bool = False,
+        batch_size: int = 10_000,
+    ) -> Iterator[Document]:
+        """As the parent does, which gives documents the meta that any index has of their ids, and filters by it."""
+        index = index or self.index
+        query = matching(self.session.query(*_COLUMNS), index, filters)
+        # the index by name as well: with it, and not without, the database finds numbers without looking at every row
+        if only_documents_without_embedding:
+            query = query.filter(DocumentORM.index == index, DocumentORM.vector_id.is_(None))
+        if vector_ids:
+            query = query.filter(DocumentORM.index == index, DocumentORM.vector_id.in_(vector_ids))
+        rows = self._windowed_query(query, DocumentORM.id, batch_size) if self.use_windowed_query else query
+        for batch in batches(rows, batch_size):
+            yield from self._with_meta(batch, index)
+
+    def get_documents_by_vector_ids(
+        self,
+        vector_ids: list[str],
+        index: str | None = None,
+        batch_size: int = 10_000,  # noqa: ARG002  # of a query; fewer are asked for at once
+    ) -> list[Document]:
+        """
+        As the parent does, which in some databases reads the meta of all documents for each of those that were found.
+
+        :param vector_ids: numbers of vectors.
+        :param index: where; None: the default index.
+        :param batch_size: of no effect.
+        :return: in the order of the numbers.
+        """
+        index = index or self.index
+        found = {}
+        for numbers in batches(dict.fromkeys(vector_ids), IDS_AT_ONCE):
+            rows = self.session.query(*_COLUMNS).filter(DocumentORM.index == index, DocumentORM.vector_id.in_(numbers))
+            found.update({document.meta["vector_id"]: document for document in self._with_meta(list(rows), index)})
+        return [found[number] for number in dict.fromkeys(vector_ids) if number in found]
+
+    def _with_meta(self, rows: list[Any], index: str) -> list[Document]:
+        documents = {}
+        for row in rows:
+            meta = {} if row.vector_id is None else {"vector_id": row.vector_id}
+            values = {"id": row.id, "content": row.content, "content_type": row.content_type, "meta": meta}
+            documents[row.id] = Document.from_dict(values)
+        columns = (
+            MetaDocumentORM.document_id,
+            MetaDocumentORM.document_index,
+            MetaDocumentORM.name,
+            MetaDocumentORM.value,
+        )
+        for ids in batches(documents, IDS_AT_ONCE):
+            # the index is looked at here: asked for it, SQLite goes through all meta that the index has
+            for identifier, place, name, value in self.session.query(*columns).filter(
+                MetaDocumentORM.document_id.in_(ids)
+            ):
+                if place == index:
+                    documents[identifier].meta[name] = value
+        return list(documents.values())
+
+    def _get_duplicate_labels(
+        self,
+        labels: list[Label],
+        index: str | None = None,
+        headers: dict[str, str] | None = None,  # noqa: ARG002
+    ) -> list[Label]:
+        """As the parent does, which reads all labels that there are."""
+        index = index or self.label_index
+        seen: set[str] = set()
+        duplicates: set[str] = set()
+        for label in labels:
+            (duplicates if label.id in seen else seen).add(label.id)
+        for ids in batches(seen, IDS_AT_ONCE):
+            stored = self.session.query(LabelORM.id).filter(LabelORM.index == index, LabelORM.id.in_(ids))
+            duplicates.update(identifier for (identifier,) in stored)
+        return [label for label in labels if label.id in duplicates]
+
+    def _validate_embedding_dimension(self, retriever: Any, index: str | None = None) -> None:
+        """As the parent does, which reads all documents to embed the first."""
+        index = index or self.index
+        first = next(iter(self._access.documents(index, batch_size=1)))
+        documents = self.get_documents_by_id([first.id], index=index)
+        embeddings = retriever.embed_documents(documents)
+        self._validate_embeddings_shape(embeddings=embeddings, num_documents=1, embedding_dim=self.embedding_dim)

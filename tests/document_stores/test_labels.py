@@ -1,0 +1,80 @@
+"""Feedback comes while questions are asked: neither waits for the other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from haystack.document_stores import BaseDocumentStore
+from haystack.schema import Answer, Document, Label
+
+from haystack_deformer.document_stores import narrow_reads
+
+
+def label(identifier: str) -> Label:
+    return Label(
+        id=identifier,
+        query="which",
+        document=Document(content="paris", id="1"),
+        answer=Answer(answer="paris"),
+        is_correct_answer=True,
+        is_correct_document=True,
+        origin="user-feedback",
+    )
+
+
+def finishes(task: Callable[[], Any]) -> bool:
+    thread = threading.Thread(target=task, daemon=True)
+    thread.start()
+    thread.join(20)
+    return not thread.is_alive()
+
+
+def test_labels_do_not_wait_for_questions(store: Any) -> None:
+    with store.guard:
+        assert finishes(lambda: store.write_labels([label("a")]))
+        assert finishes(store.delete_labels)
+        assert finishes(lambda: store.write_labels([label("a"), label("b")]))
+    assert store.get_label_count() == 2
+
+
+def test_questions_do_not_wait_for_labels(make_faiss: Any) -> None:
+    store = make_faiss(embedding_dim=4)
+    store.write_documents([Document(content="paris")])
+    with store.label_guard:
+        assert finishes(lambda: store.write_documents([Document(content="berlin")]))
+    assert store.get_document_count() == 2
+
+
+def test_threads_with_one_session_wait_for_each_other(make_faiss: Any) -> None:
+    store = make_faiss(sql_url="sqlite://")
+    assert store.label_guard is store.guard
+    store = make_faiss()
+    assert store.label_guard is not store.guard
+
+
+def test_duplicates_are_those_that_the_parent_finds(make_faiss: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(narrow_reads, "IDS_AT_ONCE", 2)
+    store = make_faiss()
+    store.write_labels([label("a"), label("b")])
+    store.write_labels([label("c")], index="other")
+    given = [label(identifier) for identifier in "acddeb"]
+    for index, expected in ((None, "addb"), ("other", "cdd"), ("none", "dd")):
+        found = store._get_duplicate_labels(given, index=index)
+        assert [one.id for one in found] == list(expected)
+        parents = BaseDocumentStore._get_duplicate_labels(store, given, index=index)
+        assert [one.id for one in parents] == list(expected)
+
+
+def test_writing_labels_reads_no_others(make_faiss: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        msg = "all labels were asked for"
+        raise AssertionError(msg)
+
+    store = make_faiss()
+    store.write_labels([label("a")])
+    monkeypatch.setattr(store, "get_all_labels", fail)
+    store.write_labels([label("a"), label("b")])
+    assert store.get_label_count() == 2
