@@ -12,6 +12,10 @@ COPY pyproject.toml README.md LICENSE ./
 COPY haystack_deformer ./haystack_deformer
 # nltk is what Haystack's PreProcessor imports
 RUN pip install --constraint constraints.txt ".[rest,quickstart]" nltk
+# and what it finds sentences by, punkt_tab. Of the older punkt Haystack asks at every start whether its folder is there,
+# and downloads where it is not; it reads nothing in it
+RUN python -c "import nltk; nltk.download('punkt_tab', '/usr/local/share/nltk_data', raise_on_error=True)" \
+    && mkdir -p /usr/local/share/nltk_data/tokenizers/punkt
 
 # Haystack writes its schema into its own folder when it first loads a pipeline, where the server's user may not write
 RUN python -c "from haystack.nodes._json_schema import load_schema; load_schema()"

@@ -29,7 +29,9 @@ def serve(
     concurrency_limit: Annotated[
         int,
         typer.Option(
-            help="Questions at once, and as many uploads; more get 503.", envvar="CONCURRENT_REQUEST_PER_WORKER", min=1
+            help="Questions at once, as many uploads, and as many requests for feedback and documents; more get 503.",
+            envvar="CONCURRENT_REQUEST_PER_WORKER",
+            min=1,
         ),
     ] = ServerSettings.concurrency_limit,
     file_upload_path: Annotated[
@@ -38,11 +40,18 @@ def serve(
     max_upload_megabytes: Annotated[
         int, typer.Option(help="Of one upload.", min=1)
     ] = ServerSettings.max_upload_megabytes,
+    max_upload_documents: Annotated[
+        int, typer.Option(help="That one upload may be split into.", min=1)
+    ] = ServerSettings.max_upload_documents,
     root_path: Annotated[
         str, typer.Option(help="Where a proxy serves it, /qa for example.", envvar="ROOT_PATH")
     ] = ServerSettings.root_path,
     cors_origin: Annotated[
         list[str] | None, typer.Option(help="Web page that may call the API, https://example.org. Repeat for several.")
+    ] = None,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(help="Name that it may be asked by, qa.example.org. Repeat for several. Default: any."),
     ] = None,
 ) -> None:
     """Answer over HTTP as Haystack's REST API does, with a page to ask on. One process; docs/deployment.md on more."""
@@ -61,8 +70,10 @@ def serve(
             file_upload_path=file_upload_path,
             concurrency_limit=concurrency_limit,
             max_upload_megabytes=max_upload_megabytes,
+            max_upload_documents=max_upload_documents,
             root_path=root_path.rstrip("/"),
             cors_origins=tuple(cors_origin or ()),
+            allowed_hosts=tuple(allowed_host or ()),
         )
         log_to_stderr()
         # uvicorn's own line for each request would say the same a second time

@@ -9,12 +9,14 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from haystack import __version__ as haystack_version
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from haystack_deformer.rest_api.body_limit import BodyLimitMiddleware
 from haystack_deformer.rest_api.characters import WholeJSONResponse
 from haystack_deformer.rest_api.errors import add_error_handlers
 from haystack_deformer.rest_api.observing import ObservingMiddleware
 from haystack_deformer.rest_api.routes import documents, feedback, files, health, page, search
+from haystack_deformer.rest_api.same_origin import SameOriginMiddleware
 from haystack_deformer.rest_api.service import Service
 from haystack_deformer.rest_api.settings import MEGABYTE, ServerSettings
 
@@ -60,5 +62,8 @@ def build_app(settings: ServerSettings) -> FastAPI:
         limit=settings.max_request_megabytes * MEGABYTE,
         larger={"/file-upload": settings.max_upload_megabytes * MEGABYTE + _FORM_OVERHEAD},
     )
+    app.add_middleware(SameOriginMiddleware, allowed=settings.cors_origins)
+    if settings.allowed_hosts:
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(settings.allowed_hosts), www_redirect=False)
     app.add_middleware(ObservingMiddleware, metrics=service.metrics)
     return app

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
 from haystack.document_stores import BaseDocumentStore, FAISSDocumentStore
 from haystack.nodes import DenseRetriever
+from haystack.schema import Document
 
+from haystack_deformer.rest_api.indexes import count_documents, filled_indexes, have_faiss_index
 from haystack_deformer.rest_api.store_lock import sqlite_database
 from haystack_deformer.rest_api.vector_cache import VectorCache
 
@@ -31,31 +34,54 @@ def embed_missing(
     store: BaseDocumentStore | None, retriever: DenseRetriever | None, cache: VectorCache | None = None
 ) -> None:
     """
-    Bring a FAISS index in step with its documents: FAISS keeps vectors in memory, the documents are on disk.
+    Bring FAISS in step with the documents of all indexes: FAISS keeps vectors in memory, the documents are on disk.
 
     :param store: of any kind.
     :param retriever: that it is asked by; None: documents are not found by vectors.
-    :param cache: before the retriever, of the vectors that were made before.
+    :param cache: before the retriever, of the vectors that were made before; those that nobody needs are removed.
     """
     if not isinstance(store, FAISSDocumentStore) or retriever is None:
         return
-    documents, vectors = store.get_document_count(), store.get_embedding_count()
-    if documents == vectors:
-        return
-    logger.info(
-        "The index has %d documents and %d vectors in memory: those missing are read or made.", documents, vectors
-    )
-    store.update_embeddings(retriever)
     if cache is not None:
-        cache.keep_only(store.get_all_documents_generator())
+        cache.tidy(_all_documents(store))
+    for index in filled_indexes(store):
+        have_faiss_index(store, index)
+        documents, vectors = store.get_document_count(index=index), store.get_embedding_count(index=index)
+        if documents != vectors:
+            logger.info(
+                "The index %r has %d documents and %d vectors in memory: those missing are read or made.",
+                index,
+                documents,
+                vectors,
+            )
+            store.update_embeddings(retriever, index=index)
 
 
-def embed_new(store: BaseDocumentStore | None, retriever: DenseRetriever | None) -> None:
+def embed_new(store: BaseDocumentStore | None, retriever: DenseRetriever | None, index: str | None = None) -> None:
     """
     Embed what was just written without a vector, so that it is found at once.
 
     :param store: of any kind.
     :param retriever: that it is asked by; None: documents are not found by vectors.
+    :param index: that was written to; None: the default index.
     """
-    if store is not None and retriever is not None and store.get_document_count():
-        store.update_embeddings(retriever, update_existing_embeddings=False)
+    if store is not None and retriever is not None and store.get_document_count(index=index):
+        store.update_embeddings(retriever, index=index, update_existing_embeddings=False)
+
+
+def forget_deleted(store: BaseDocumentStore | None, cache: VectorCache | None) -> None:
+    """
+    Remove the vectors of documents that were deleted, when they are more than half of those that are kept.
+
+    Seldom enough: to find them all documents are read, fewer than there are vectors to remove.
+
+    :param store: of any kind.
+    :param cache: of its vectors; None: none are kept.
+    """
+    if isinstance(store, FAISSDocumentStore) and cache is not None and cache.count > 2 * count_documents(store):
+        cache.tidy(_all_documents(store))
+
+
+def _all_documents(store: FAISSDocumentStore) -> Iterator[Document]:
+    for index in filled_indexes(store):
+        yield from store.get_all_documents_generator(index=index, return_embedding=False)

@@ -25,11 +25,11 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _server_error)
 
 
-def _http_error(request: Request, error: Any) -> WholeJSONResponse:  # noqa: ARG001  # Starlette's signature
+async def _http_error(request: Request, error: Any) -> WholeJSONResponse:  # noqa: ARG001  # Starlette's signature
     return WholeJSONResponse({"errors": [error.detail]}, status_code=error.status_code, headers=error.headers)
 
 
-def _validation_error(request: Request, error: Any) -> WholeJSONResponse:  # noqa: ARG001
+async def _validation_error(request: Request, error: Any) -> WholeJSONResponse:  # noqa: ARG001
     # Haystack's own server leaves these to FastAPI, whose clients look for "detail": both are there. What was sent is
     # not repeated, as FastAPI would: it may be large, or no JSON at all.
     detail = [{"loc": list(e["loc"]), "msg": e["msg"], "type": e["type"]} for e in error.errors()]
@@ -37,7 +37,7 @@ def _validation_error(request: Request, error: Any) -> WholeJSONResponse:  # noq
     return WholeJSONResponse({"errors": errors, "detail": detail}, status_code=422)
 
 
-def _server_error(request: Request, error: Exception) -> WholeJSONResponse:  # noqa: ARG001
+async def _server_error(request: Request, error: Exception) -> WholeJSONResponse:  # noqa: ARG001
     # the traceback is in the server's log, and none of it in the response
     record = request.scope.get(SCOPE_KEY) or RequestRecord()
     message = f"The server failed on this request. Its log says why, by the request id {record.id}."

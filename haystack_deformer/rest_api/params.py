@@ -6,15 +6,25 @@ from typing import Any
 
 from fastapi import HTTPException
 
+from haystack_deformer.rest_api.characters import has_half_character
 from haystack_deformer.rest_api.filters import checked_filters
 from haystack_deformer.rest_api.pipelines import ServedPipeline
 
-_MOST = 1_000
-"""Documents or answers; faiss takes memory for as many as are asked for, whether or not they are there."""
+BOUNDS = {
+    # faiss takes memory for as many documents as are asked for, whether or not they are there
+    "top_k": (1, 1_000),
+    # and PreProcessor for as many words as a passage may have
+    "split_length": (1, 100_000),
+    "split_overlap": (0, 100_000),
+}
+"""The smallest and the largest value of parameters, among a request's `params` and in the form of an upload."""
 
-_LEAST = {"split_length": 1, "split_overlap": 0}
+_LONGEST_INDEX = 100
+"""Characters of an index's name, as many as SQL's column has."""
 
 _INPUTS = {"query", "queries", "documents", "file_paths", "labels", "root_node"}
+_NOT_FROM_REQUESTS = {"tokenizer", "known_ligatures"}
+"""A model by any name or path, and letters that become texts of any length."""
 
 
 def checked_params(
@@ -29,18 +39,16 @@ def checked_params(
     :raises HTTPException: 400, says what is wrong.
     """
     params = params or {}
-    nodes = pipeline.arguments()
+    nodes = {name: arguments - _INPUTS - _NOT_FROM_REQUESTS for name, arguments in pipeline.arguments().items()}
     everywhere = {"debug"} if takes_debug else set()
-    known = set().union(*nodes.values(), everywhere) - _INPUTS
+    known = set().union(*nodes.values(), everywhere)
     for name, value in params.items():
         if name in nodes:
             if not isinstance(value, dict):
                 raise HTTPException(400, f"params.{name} must be an object with the node's parameters, not {value!r}.")
             for key, item in value.items():
-                if key not in (nodes[name] - _INPUTS) | everywhere:
-                    raise HTTPException(
-                        400, f"The node {name} has no parameter {key!r}, only {sorted(nodes[name] - _INPUTS)}."
-                    )
+                if key not in nodes[name] | everywhere:
+                    raise HTTPException(400, f"The node {name} has no parameter {key!r}, only {sorted(nodes[name])}.")
                 _check(f"params.{name}.{key}", key, item)
         elif name in known:
             _check(f"params.{name}", name, value)
@@ -54,13 +62,20 @@ def checked_params(
 def _check(path: str, key: str, value: Any) -> None:
     if value is None:
         return
-    if key == "top_k" and (not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= _MOST):
-        raise HTTPException(400, f"{path} must be a whole number from 1 to {_MOST}, not {value!r}.")
-    if key in _LEAST and (not isinstance(value, int) or isinstance(value, bool) or value < _LEAST[key]):
-        raise HTTPException(400, f"{path} must be a whole number from {_LEAST[key]} on, not {value!r}.")
+    if key in BOUNDS:
+        least, most = BOUNDS[key]
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise HTTPException(400, f"{path} must be a whole number from {least} to {most}, not {value!r:.100}.")
+    if key == "index":
+        _check_index(path, value)
     if key == "debug" and not isinstance(value, bool):
         raise HTTPException(400, f"{path} must be true or false, not {value!r}.")
     if key == "filters":
         if not isinstance(value, dict):
             raise HTTPException(400, f"{path} must be an object, not {value!r}.")
         checked_filters(value)
+
+
+def _check_index(path: str, value: Any) -> None:
+    if not isinstance(value, str) or len(value) > _LONGEST_INDEX or has_half_character(value):
+        raise HTTPException(400, f"{path} must be a name of at most {_LONGEST_INDEX} characters, not {value!r:.200}.")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from haystack import Pipeline
 from haystack.document_stores import BaseDocumentStore, SQLDocumentStore
 from haystack.nodes import BaseRetriever, DenseRetriever
@@ -22,12 +23,19 @@ from sqlalchemy.orm import scoped_session
 import haystack_deformer.nodes  # noqa: F401  # makes our nodes known to the YAML file, as the next one does
 from haystack_deformer.document_stores import give_threads_their_sessions
 from haystack_deformer.rest_api.observing import current_record
+from haystack_deformer.rest_api.splitting import SPLITTING, check_count, expected_documents
 
 logger = logging.getLogger(__name__)
 
 
 class ServedPipeline(Pipeline):
-    """A pipeline whose nodes' times go into the record of the request."""
+    """
+    A pipeline whose nodes' times go into the record of the request.
+
+    It refuses what would become more documents than `max_documents`; None: any number.
+    """
+
+    max_documents: int | None = None
 
     @classmethod
     def assemble(
@@ -52,7 +60,14 @@ class ServedPipeline(Pipeline):
         if node_id == self.root_node:
             return super()._run_node(node_id, node_input)
         with current_record().stage(node_id):
-            return super()._run_node(node_id, node_input)
+            if self.max_documents is None:
+                return super()._run_node(node_id, node_input)
+            node, documents = self.nodes()[node_id], node_input.get("documents") or ()
+            given = {name: self.given(node_id, name, node_input.get("params") or {}) for name in SPLITTING}
+            check_count(expected_documents(node, documents, given), self.max_documents)
+            output, stream = super()._run_node(node_id, node_input)
+            check_count(len(output.get("documents") or ()), self.max_documents)
+            return output, stream
 
     def run_request(self, params: dict[str, Any], *, debug: bool = False, **inputs: Any) -> dict[str, Any]:
         """
@@ -75,10 +90,30 @@ class ServedPipeline(Pipeline):
         said = {name: entry for name, entry in result.pop("_debug", {}).items() if told.get(name, {}).get("debug")}
         return {**result, "_debug": said} if said else result
 
+    def nodes(self) -> dict[str, Any]:
+        """The nodes by name."""
+        return {name: self.graph.nodes[name]["component"] for name in self.graph.nodes if name != self.root_node}
+
     def arguments(self) -> dict[str, set[str]]:
-        """For each node the parameters that a request may give it."""
-        nodes = {name: self.graph.nodes[name]["component"] for name in self.graph.nodes if name != self.root_node}
-        return {name: set(inspect.signature(node.run).parameters) for name, node in nodes.items()}
+        """For each node the parameters that it takes of a run."""
+        return {name: set(inspect.signature(node.run).parameters) for name, node in self.nodes().items()}
+
+    @staticmethod
+    def given(node: str, parameter: str, params: dict[str, Any]) -> Any:
+        """
+        What a request gives a node for a parameter, for it alone or for all; None: nothing.
+
+        :param node: its name.
+        :param parameter: that it takes.
+        :param params: of the request, checked. Of both kinds the last counts, as when the node takes them.
+        """
+        value = None
+        for name, item in params.items():
+            if name == node:
+                value = item.get(parameter, value)
+            elif name == parameter:
+                value = item
+        return value
 
 
 @dataclass(frozen=True)
@@ -107,9 +142,14 @@ class Pipelines:
         :param path: YAML file.
         :param query: name of the query pipeline.
         :param indexing: name of the indexing pipeline; the file need not have it.
-        :raises HaystackError: where the file is no valid one.
+        :raises HaystackError: where the file has no valid pipelines.
+        :raises ValueError: where it is no YAML.
         """
-        config = read_pipeline_config_from_yaml(path)
+        try:
+            config = read_pipeline_config_from_yaml(path)
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            msg = f"{str(path)!r} is no YAML file that can be read, mend it where it says: {error}"
+            raise ValueError(msg) from error
         validate_config(config)
         definitions = get_component_definitions(config)
         for definition in definitions.values():
@@ -136,3 +176,14 @@ class Pipelines:
         retriever = next((node for node in retrievers if node.document_store is store), None)
         embeds = indexing_pipeline is not None and bool(indexing_pipeline.get_nodes_by_class(BaseRetriever))
         return cls(query_pipeline, indexing_pipeline, store, retriever, embeds)
+
+    def written_index(self, params: dict[str, Any]) -> str | None:
+        """
+        The index that an upload's documents go to; None: the default one.
+
+        :param params: of the upload, checked.
+        """
+        nodes = {} if self.indexing is None else self.indexing.nodes()
+        names = [name for name, node in nodes.items() if node is self.document_store]
+        # the empty name means the default too, but not to all methods of all stores
+        return (ServedPipeline.given(names[0], "index", params) or None) if names else None

@@ -12,16 +12,19 @@ from typing import Any
 
 from fastapi import HTTPException
 from haystack.document_stores import BaseDocumentStore
+from haystack.nodes import PreProcessor
 from sqlalchemy.orm import scoped_session
 from starlette.requests import Request
 
 from haystack_deformer.inference import collect_readings
 from haystack_deformer.passages import EmptyQuestionError
-from haystack_deformer.rest_api.embedding import embed_missing, embed_new, keep_vectors
+from haystack_deformer.rest_api.embedding import embed_missing, embed_new, forget_deleted, keep_vectors
+from haystack_deformer.rest_api.indexes import check_asked_indexes
 from haystack_deformer.rest_api.metrics import Metrics
 from haystack_deformer.rest_api.observing import current_record
 from haystack_deformer.rest_api.pipelines import Pipelines, ServedPipeline
 from haystack_deformer.rest_api.settings import ServerSettings
+from haystack_deformer.rest_api.splitting import cut_without_recursion
 from haystack_deformer.rest_api.store_lock import StoreLock
 from haystack_deformer.rest_api.uploads import remove_leftovers
 from haystack_deformer.rest_api.vector_cache import VectorCache
@@ -30,6 +33,11 @@ logger = logging.getLogger(__name__)
 
 _REFUSALS = (ValueError, TypeError, NotImplementedError, AssertionError)
 """What nodes raise for parameters that they cannot work with."""
+
+_NO_SENTENCES = (
+    "the server has no data of NLTK, punkt_tab, to find sentences by: send split_respect_sentence_boundary=false, and "
+    "another split_by than sentence"
+)
 
 
 class Limit:
@@ -71,7 +79,13 @@ class Service:
         self.metrics = Metrics()
         self.questions = Limit(settings.concurrency_limit)
         self.uploads = Limit(settings.concurrency_limit)
+        self.records = Limit(settings.concurrency_limit)
+        """Requests for what the store holds, documents and feedback, which wait for its writers."""
         self.pipelines = Pipelines.load(settings.pipeline, settings.query_pipeline, settings.indexing_pipeline)
+        if self.pipelines.indexing is not None:
+            self.pipelines.indexing.max_documents = settings.max_upload_documents
+            for node in self.pipelines.indexing.get_nodes_by_class(PreProcessor):
+                cut_without_recursion(node)
         self._lock = StoreLock(self.pipelines.document_store)
         self._vectors: VectorCache | None = None
         self._temporary = None
@@ -116,7 +130,9 @@ class Service:
         :param query: the question.
         :param params: for its nodes, checked.
         :param debug: whether all nodes say what they were given; else those do whose parameters ask for it.
+        :raises HTTPException: 400 where a parameter cannot be worked with.
         """
+        check_asked_indexes(self.pipelines.query, params)
         with collect_readings() as readings:
             try:
                 result = self._run(self.pipelines.query, params, query=query, debug=debug)
@@ -139,7 +155,7 @@ class Service:
         result = self._run(self.pipelines.indexing, params, file_paths=paths, meta=metas)
         if not self.pipelines.embeds:
             with current_record().stage("embedding"):
-                embed_new(self.pipelines.document_store, self.pipelines.retriever)
+                embed_new(self.pipelines.document_store, self.pipelines.retriever, self.pipelines.written_index(params))
         return result
 
     @staticmethod
@@ -150,11 +166,20 @@ class Service:
             # the pipeline wraps what a node raised
             cause = error.__cause__ or error
             node = current_record().failed
+            if isinstance(cause, HTTPException):
+                raise HTTPException(cause.status_code, cause.detail) from error
+            if type(cause) is LookupError and "NLTK" in str(cause):
+                # its own message tells folders of the server
+                cause = ValueError(_NO_SENTENCES)
             # where a request gives nothing but the question or files, most mistakes are the server's own
             if isinstance(cause, (UnicodeError, EmptyQuestionError)) or (params and isinstance(cause, _REFUSALS)):
                 logger.warning("Node %s refused a request: %s", node, cause)
                 raise HTTPException(400, f"The node {node} refused the request: {cause}") from error
             raise
+
+    def forget_deleted(self) -> None:
+        """Let go of what was kept for documents that are deleted now, when there is much of it."""
+        forget_deleted(self.pipelines.document_store, self._vectors)
 
     def close(self) -> None:
         """Give back what the server holds."""
@@ -165,9 +190,9 @@ class Service:
             self._temporary.cleanup()
 
 
-def get_service(request: Request) -> Service:
+async def get_service(request: Request) -> Service:
     """
-    The service of the application, for FastAPI's `Depends`.
+    The service of the application, for FastAPI's `Depends`; async, for else it would wait for a thread.
 
     :param request: any.
     """

@@ -10,6 +10,7 @@ from pathlib import Path
 from haystack_deformer.parameters import as_int
 
 MEGABYTE = 1_000_000
+_COUNTS = ("concurrency_limit", "max_upload_megabytes", "max_upload_documents", "max_request_megabytes")
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,14 @@ class ServerSettings:
     :param indexing_pipeline: name of the one that takes in files; where the file has none, uploads are answered by 501.
     :param file_upload_path: folder for files while they are indexed, and of those that are to be kept; None: a
         temporary one.
-    :param concurrency_limit: questions that are worked on at once, and as many uploads; more are answered by 503.
+    :param concurrency_limit: questions that are worked on at once, as many uploads, and as many requests for feedback
+        and documents; more are answered by 503.
     :param max_upload_megabytes: of one upload, all files together.
+    :param max_upload_documents: that one upload may be split into.
     :param max_request_megabytes: of any other request.
     :param root_path: where a proxy serves the application, "/qa" for example.
     :param cors_origins: web pages that may call the API from a browser, "https://example.org"; none: only its own.
+    :param allowed_hosts: names that the server may be asked by, "qa.example.org", "*.example.org"; none: any.
     :raises ValueError: for a value that cannot be used.
     """
 
@@ -36,13 +40,19 @@ class ServerSettings:
     file_upload_path: Path | None = None
     concurrency_limit: int = 4
     max_upload_megabytes: int = 100
+    max_upload_documents: int = 200_000
     max_request_megabytes: int = 2
     root_path: str = ""
     cors_origins: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("concurrency_limit", "max_upload_megabytes", "max_request_megabytes"):
+        for name in _COUNTS:
             as_int(name, getattr(self, name))
+        for host in self.allowed_hosts:
+            if host != "*" and set("*:/") & set(host.removeprefix("*.")):
+                msg = f"allowed_hosts has {host!r}: give a name as qa.example.org, or *.example.org for all below it."
+                raise ValueError(msg)
         if not self.pipeline.is_file():
             msg = f"There is no pipeline file {str(self.pipeline)!r}: give the YAML file with the pipelines."
             raise ValueError(msg)
@@ -50,7 +60,8 @@ class ServerSettings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> ServerSettings:
         """
-        Read the variables of Haystack's own server, and CORS_ORIGINS, MAX_UPLOAD_MEGABYTES, MAX_REQUEST_MEGABYTES.
+        Read the variables of Haystack's own server, and CORS_ORIGINS, ALLOWED_HOSTS, MAX_UPLOAD_MEGABYTES,
+        MAX_UPLOAD_DOCUMENTS and MAX_REQUEST_MEGABYTES.
 
         :param environment: None: that of the process.
         :raises ValueError: where PIPELINE_YAML_PATH is missing, or a value cannot be used.
@@ -71,10 +82,14 @@ class ServerSettings:
             max_upload_megabytes=as_int(
                 "MAX_UPLOAD_MEGABYTES", env.get("MAX_UPLOAD_MEGABYTES", cls.max_upload_megabytes)
             ),
+            max_upload_documents=as_int(
+                "MAX_UPLOAD_DOCUMENTS", env.get("MAX_UPLOAD_DOCUMENTS", cls.max_upload_documents)
+            ),
             max_request_megabytes=as_int(
                 "MAX_REQUEST_MEGABYTES", env.get("MAX_REQUEST_MEGABYTES", cls.max_request_megabytes)
             ),
             # Haystack's default is "/", which newer releases of FastAPI put in front of every path
             root_path=env.get("ROOT_PATH", cls.root_path).rstrip("/"),
             cors_origins=tuple(env.get("CORS_ORIGINS", "").split()),
+            allowed_hosts=tuple(env.get("ALLOWED_HOSTS", "").split()),
         )

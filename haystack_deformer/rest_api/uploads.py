@@ -93,6 +93,8 @@ def saved(
     """
     own = folder / f"{'' if keep else _PASSING}{uuid.uuid4().hex}"
     try:
+        # a system that clears /tmp takes the folder away; again, as a temporary one, it is the server's alone
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         own.mkdir()
         written = []
         for number, file in enumerate(files):

@@ -64,16 +64,36 @@ class VectorCache:
             vectors |= new
         return np.stack([vectors[key] for key in keys]) if keys else np.empty((0, 0), dtype=np.float32)
 
-    def keep_only(self, documents: Iterable[Document]) -> None:
+    @property
+    def count(self) -> int:
+        """Vectors that are kept, of texts that are in documents or were."""
+        return max(0, len(self._store) - 1)
+
+    def tidy(self, documents: Iterable[Document]) -> None:
+        """
+        Remove the vectors of all other documents, and give their room back to the disk; a warning where it cannot be.
+
+        :param documents: all that there are.
+        """
+        try:
+            if self.keep_only(documents):
+                self._store.compact()
+        except RepresentationStoreError as error:
+            # they are in nobody's way but for their room
+            logger.warning("The vectors of documents that were deleted stay: %s", error)
+
+    def keep_only(self, documents: Iterable[Document]) -> int:
         """
         Remove the vectors of all other documents: of those that were deleted.
 
         :param documents: all that there are.
+        :return: how many were removed.
         """
         kept = {self._key(document) for document in documents} | {_PROBE_KEY}
         unused = [key for key in self._store.keys() if key not in kept]  # noqa: SIM118  # no dictionary
         for first in range(0, len(unused), _REMOVED_AT_ONCE):
             self._store.delete(unused[first : first + _REMOVED_AT_ONCE])
+        return len(unused)
 
     def close(self) -> None:
         """Let go of the folder."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -212,3 +213,27 @@ def test_the_exported_context_holds_the_answer() -> None:
                     first, last = _around(start, end, length, size)
                     assert 0 <= first <= start < end <= last <= length
                     assert last - first == min(length, max(size, end - start))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/feedback", feedback()),
+        ("GET", "/feedback", None),
+        ("DELETE", "/feedback", None),
+        ("POST", "/eval-feedback", None),
+        ("GET", "/export-feedback", None),
+        ("POST", "/documents/get_by_filters", {}),
+        ("POST", "/documents/delete_by_filters", {"filters": {"name": "nobody's"}}),
+    ],
+)
+def test_the_limit_answers_503(client: TestClient, method: str, path: str, body: dict[str, Any] | None) -> None:
+    """Else those that wait for one who writes could have all threads, and no question would get one."""
+    service = client.app.state.service  # type: ignore[attr-defined]
+    with ExitStack() as places:
+        for _ in range(service.settings.concurrency_limit):
+            places.enter_context(service.records.place())
+        response = client.request(method, path, json=body)
+        assert response.status_code == 503, response.text
+        assert client.post("/query", json={"query": "who?"}).status_code == 200
+    assert client.request(method, path, json=body).status_code == 200

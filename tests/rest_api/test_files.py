@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import types
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from fastapi import HTTPException
 from fastapi.testclient import TestClient
-from haystack.nodes.preprocessor import preprocessor
+from haystack.document_stores import SQLDocumentStore
 
-from haystack_deformer.rest_api import ServerSettings, create_app
-from haystack_deformer.rest_api.uploads import _check_zip, safe_name
+from haystack_deformer.rest_api.params import BOUNDS
+from haystack_deformer.rest_api.uploads import _check_zip, safe_name, saved
 
 
 def upload(client: TestClient, *files: tuple[str, bytes], **form: Any) -> Any:
@@ -80,6 +80,8 @@ def test_params(client: TestClient) -> None:
         {"Converter": {"encoding": "klingon"}},
         {"Converter": {"debug": True}},
         {"debug": True},
+        {"Converter": {"known_ligatures": {"a": "b"}}},
+        {"known_ligatures": {"a": "b"}},
     ):
         assert upload(client, ("a.txt", b"paris"), additional_params=json.dumps(bad)).status_code == 400
     assert left_behind(client) == []
@@ -192,33 +194,33 @@ def test_overwriting_by_the_same_text(client: TestClient) -> None:
     assert [document["content"] for document in body["documents"]] == ["paris is in france"]
 
 
-def test_splitting(write_pipelines: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # no sentence is looked for here, and Haystack's PreProcessor wants NLTK and its data all the same
-    monkeypatch.setattr(preprocessor.nltk_import, "check", lambda: None)
-    data = types.SimpleNamespace(find=lambda _: None)
-    monkeypatch.setattr(preprocessor, "nltk", types.SimpleNamespace(data=data), raising=False)
-    changes = {
-        "    type: TextConverter\n": "    type: TextConverter\n  - name: PreProcessor\n    type: PreProcessor\n",
-        "{name: Retriever, inputs: [Converter]}": "{name: PreProcessor, inputs: [Converter]}\n"
-        "      - {name: Retriever, inputs: [PreProcessor]}",
-    }
-    settings = ServerSettings(pipeline=write_pipelines(tmp_path, "memory", **changes))
-    text = b"paris is in france.\n\nberlin is in germany."
-    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
-        for form, said in (
-            ({"split_by": "klingon"}, "split_by"),
-            ({"split_by": "klingon", "split_respect_sentence_boundary": "false"}, "split_by"),
-            ({"split_by": "sentence"}, "split_respect_sentence_boundary"),
-            ({"split_by": "passage", "split_respect_sentence_boundary": "true"}, "split_respect_sentence_boundary"),
-            ({"additional_params": '{"PreProcessor": {"split_by": ["word"]}}'}, "split_"),
-            ({"additional_params": '{"PreProcessor": {"split_length": 0}}'}, "split_length"),
-            ({"additional_params": '{"split_overlap": -1}'}, "split_overlap"),
-        ):
-            response = upload(client, ("a.txt", text), **form)
-            assert response.status_code == 400, response.text
-            assert said in response.json()["errors"][0]
-            assert contents(client) == {}
-        by_passage = {"split_by": "passage", "split_length": "1", "split_respect_sentence_boundary": "false"}
-        response = upload(client, ("a.txt", text), **by_passage)
-        assert response.status_code == 200, response.text
-        assert len(response.json()["documents"]) == 2
+@pytest.mark.parametrize("name", ["split_length", "split_overlap"])
+def test_bounds_of_the_form_are_those_of_the_params(client: TestClient, name: str) -> None:
+    least, most = BOUNDS[name]
+    for value in (least - 1, most + 1):
+        response = upload(client, ("a.txt", b"paris"), **{name: str(value)})
+        assert response.status_code == 422, response.text
+        assert name in response.json()["errors"][0]
+    for value in (least, most):
+        assert upload(client, ("a.txt", b"paris"), **{name: str(value)}).status_code == 200
+
+
+def test_a_folder_that_the_system_has_cleared_away(client: TestClient, tmp_path: Path) -> None:
+    folder = client.app.state.service.upload_path  # type: ignore[attr-defined]
+    shutil.rmtree(folder)
+    assert upload(client, ("a.txt", b"paris")).status_code == 200
+    assert left_behind(client) == []
+    deep = tmp_path / "gone" / "too"
+    with saved([], deep, None, 1, keep=False):
+        assert deep.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("given", ["city", 5, None, [], {}, {"label": "city", "score": 1}], ids=str)
+def test_a_classification_that_is_none(client: TestClient, given: Any) -> None:
+    """SQL stores take it apart, for Haystack's classifier writes it; others keep any."""
+    in_sql = isinstance(client.app.state.service.document_store, SQLDocumentStore)  # type: ignore[attr-defined]
+    response = upload(client, ("a.txt", b"paris"), meta=json.dumps({"classification": given}))
+    assert response.status_code == (400 if in_sql else 200), response.text
+    assert not in_sql or "meta.classification" in response.json()["errors"][0]
+    whole = {"label": "city", "score": 0.5, "details": {"city": 0.5}}
+    assert upload(client, ("b.txt", b"berlin"), meta=json.dumps({"classification": whole})).status_code == 200

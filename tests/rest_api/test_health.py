@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NoReturn
 
+import anyio.to_thread
 import pytest
 from fastapi.testclient import TestClient
 
@@ -82,3 +83,27 @@ def test_a_failure_is_found_by_its_id(uploaded: TestClient, lines: list[dict[str
     assert (line["status"], line["failed"]) == (500, "Reader")
     assert line["request_id"] == response.headers["x-request-id"]
     assert line["request_id"] in response.json()["errors"][0]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/initialized", 200),
+        ("GET", "/hs_version", 200),
+        ("GET", "/metrics", 200),
+        ("GET", "/", 200),
+        ("GET", "/nothing", 404),
+        ("POST", "/query", 422),
+    ],
+)
+def test_what_waits_for_no_thread(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, method: str, path: str, status: int
+) -> None:
+    """Requests that wait for the store can have all of them, and a container whose health check fails is ended."""
+
+    async def none_is_free(*_: Any, **__: Any) -> NoReturn:
+        message = "it would wait"
+        raise AssertionError(message)
+
+    monkeypatch.setattr(anyio.to_thread, "run_sync", none_is_free)
+    assert client.request(method, path).status_code == status

@@ -100,6 +100,20 @@ def test_what_cannot_be_loaded(write_pipelines: Any, tmp_path: Path) -> None:
         ServerSettings(pipeline=path, concurrency_limit=0)
     with pytest.raises(HaystackError, match="other"):
         create_app(ServerSettings(pipeline=path, query_pipeline="other"))
+    for host in ("https://a.example", "a.example:80", "*a.example", "a.*"):
+        with pytest.raises(ValueError, match="allowed_hosts has"):
+            ServerSettings(pipeline=path, allowed_hosts=(host,))
+
+
+@pytest.mark.parametrize("content", [b"pipelines: [", b"a: b: c", b"pipelines: \xff"], ids=range(3))
+def test_what_is_no_yaml(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "pipelines.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"pipelines\.yaml' is no YAML file"):
+        create_app(ServerSettings(pipeline=path))
+    result = CliRunner().invoke(cli, ["serve", "--pipeline", str(path)])
+    assert result.exit_code == 2
+    assert "Error: " in result.output
 
 
 @pytest.mark.parametrize("options", [["--pipeline", "nothing"], ["--query-pipeline", "nothing"]])
@@ -118,6 +132,8 @@ def test_environment(write_pipelines: Any, tmp_path: Path) -> None:
             "CONCURRENT_REQUEST_PER_WORKER": "7",
             "ROOT_PATH": "/",
             "CORS_ORIGINS": "https://a.example https://b.example",
+            "ALLOWED_HOSTS": "a.example *.b.example",
+            "MAX_UPLOAD_DOCUMENTS": "5",
         }
     )
     assert settings == ServerSettings(
@@ -125,6 +141,8 @@ def test_environment(write_pipelines: Any, tmp_path: Path) -> None:
         query_pipeline="q",
         concurrency_limit=7,
         cors_origins=("https://a.example", "https://b.example"),
+        allowed_hosts=("a.example", "*.b.example"),
+        max_upload_documents=5,
     )
     with pytest.raises(ValueError, match="PIPELINE_YAML_PATH"):
         ServerSettings.from_environment({})

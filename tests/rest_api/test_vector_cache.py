@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,34 @@ def test_only_what_there_is_is_kept(tmp_path: Path) -> None:
     assert again.embedded == ["a"]
 
 
+def test_what_is_removed_gives_its_room_back(tmp_path: Path) -> None:
+    cache, retriever = open_cache(tmp_path)
+    retriever.embed_documents(documents(*map(str, range(3_000))))
+    assert cache.count == 3_000
+    before = sum(file.stat().st_size for file in tmp_path.rglob("data.mdb"))
+    cache.tidy(documents("7", "8"))
+    assert cache.count == 2
+    assert sum(file.stat().st_size for file in tmp_path.rglob("data.mdb")) < before / 2
+    retriever.embedded.clear()
+    retriever.embed_documents(documents("7", "9"))
+    assert retriever.embedded == ["9"]
+
+
+def test_what_cannot_be_removed_is_in_nobodys_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache, retriever = open_cache(tmp_path)
+    retriever.embed_documents(documents("a"))
+
+    def full(*_: Any) -> None:
+        message = "no room"
+        raise StoreFullError(message)
+
+    monkeypatch.setattr(LmdbRepresentationStore, "delete", full)
+    cache.tidy([])
+    assert "were deleted stay: no room" in caplog.text
+
+
 def test_a_full_disk_keeps_nobody_from_asking(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -122,20 +151,26 @@ def test_no_documents(tmp_path: Path) -> None:
     assert len(open_cache(tmp_path)[1].embed_documents([])) == 0
 
 
-def test_a_server_that_starts_again_embeds_what_is_new_alone(
-    write_pipelines: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    embedded: list[str] = []
+@pytest.fixture
+def embedded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a server's retriever embeds, but for the sentence that it is tried with."""
+    seen: list[str] = []
     original = VectorCache.__init__
 
     def counting(self: VectorCache, folder: Path, retriever: Any) -> None:
         compute = retriever.embed_documents
         retriever.embed_documents = lambda documents: (
-            embedded.extend(d.content for d in documents) or compute(documents)
+            seen.extend(d.content for d in documents if "Seine" not in d.content) or compute(documents)
         )
         original(self, folder, retriever)
 
     monkeypatch.setattr(VectorCache, "__init__", counting)
+    return seen
+
+
+def test_a_server_that_starts_again_embeds_what_is_new_alone(
+    write_pipelines: Any, tmp_path: Path, embedded: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
     settings = ServerSettings(pipeline=write_pipelines(tmp_path))
     with TestClient(create_app(settings)) as client:
         for number, text in enumerate((b"paris is in france", b"berlin is in germany")):
@@ -143,6 +178,46 @@ def test_a_server_that_starts_again_embeds_what_is_new_alone(
         before = client.post("/query", json={"query": "where?"}).json()["documents"]
     embedded.clear()
     with caplog.at_level(logging.INFO), TestClient(create_app(settings)) as client:
-        assert [text for text in embedded if "Seine" not in text] == []
+        assert embedded == []
         assert client.post("/query", json={"query": "where?"}).json()["documents"] == before
         assert len(before) == 2
+
+
+def upload(client: TestClient, text: str, **params: Any) -> None:
+    form = {"additional_params": json.dumps(params)}
+    response = client.post("/file-upload", files={"files": (f"{text}.txt", text.encode())}, data=form)
+    assert response.status_code == 200, response.text
+
+
+def kept(client: TestClient) -> int:
+    return client.app.state.service._vectors.count  # type: ignore[attr-defined]
+
+
+def test_vectors_of_all_indexes_are_kept(write_pipelines: Any, tmp_path: Path, embedded: list[str]) -> None:
+    settings = ServerSettings(pipeline=write_pipelines(tmp_path))
+    with TestClient(create_app(settings)) as client:
+        upload(client, "paris")
+        upload(client, "berlin", DocumentStore={"index": "archive"})
+    assert embedded == ["paris", "berlin"]
+    for _ in range(2):
+        with TestClient(create_app(settings)) as client:
+            assert kept(client) == 2
+    assert embedded == ["paris", "berlin"]
+
+
+def test_vectors_go_with_their_documents(write_pipelines: Any, tmp_path: Path) -> None:
+    settings = ServerSettings(pipeline=write_pipelines(tmp_path))
+    with TestClient(create_app(settings)) as client:
+        for text in ("paris", "berlin", "river", "city", "python"):
+            upload(client, text)
+        left = []
+        for filters in ({"name": "paris.txt"}, {"name": "berlin.txt"}, {"name": "river.txt"}, {}):
+            assert client.post("/documents/delete_by_filters", json={"filters": filters}).status_code == 200
+            left.append(kept(client))
+        # as long as half of them are needed nobody looks through all documents
+        assert left == [5, 5, 2, 0]
+        upload(client, "paris")
+        client.app.state.service.document_store.delete_documents()  # type: ignore[attr-defined]
+        assert kept(client) == 1
+    with TestClient(create_app(settings)) as client:
+        assert kept(client) == 0

@@ -24,7 +24,7 @@ def get_documents(
 ) -> WholeJSONResponse:
     """Documents whose meta fits: `{"filters": {"name": ["some", "more"]}}`. All for `{"filters": {}}`."""
     wanted = checked_filters(filters.filters)
-    with service.work():
+    with service.records.place(), service.work():
         try:
             documents = service.document_store.get_all_documents(filters=wanted, index=index)
         except _REFUSALS as error:
@@ -39,11 +39,12 @@ def delete_documents(
 ) -> bool:
     """Delete the documents whose meta fits, and what was computed for them. All for `{"filters": {}}`."""
     wanted = checked_filters(filters.filters)
-    with service.work():
+    with service.records.place(), service.work():
         try:
             service.document_store.delete_documents(filters=wanted, index=index)
         except _REFUSALS as error:
             raise _refusal(filters, error) from error
+        service.forget_deleted()
         return True
 
 

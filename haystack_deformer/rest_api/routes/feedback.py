@@ -20,7 +20,7 @@ TheService = Annotated[Service, Depends(get_service)]
 def post_feedback(feedback: CreateLabelRequest, service: TheService, index: str | None = None) -> None:
     """Say of an answer whether it was right, and whether the document was. `index` is that of the labels."""
     check_whole("The feedback", feedback)
-    with service.work():
+    with service.records.place(), service.work():
         try:
             label = feedback.to_label()
         except (ValueError, TypeError) as error:
@@ -31,14 +31,14 @@ def post_feedback(feedback: CreateLabelRequest, service: TheService, index: str 
 @router.get("/feedback", response_model=list[LabelModel])
 def get_feedback(service: TheService, index: str | None = None) -> WholeJSONResponse:
     """All that was said."""
-    with service.work():
+    with service.records.place(), service.work():
         return WholeJSONResponse([plain_label(label) for label in service.document_store.get_all_labels(index=index)])
 
 
 @router.delete("/feedback")
 def delete_feedback(service: TheService, index: str | None = None) -> None:
     """Delete what users said; labels of another origin stay."""
-    with service.work():
+    with service.records.place(), service.work():
         # no ids would mean all labels
         if ids := [label.id for label in _by_users(service, index)]:
             service.document_store.delete_labels(ids=ids, index=index)
@@ -49,7 +49,7 @@ def get_feedback_metrics(
     service: TheService, filters: FilterRequest | None = None, index: str | None = None
 ) -> dict[str, Any]:
     """How often answers and documents were right: of all labels, or of those that fit: `{"query": ["..."]}`."""
-    with service.work():
+    with service.records.place(), service.work():
         wanted = (filters.filters if filters else None) or {}
         labels = [label for label in _by_users(service, index) if _fits(label, wanted)]
     count = len(labels)
@@ -73,7 +73,7 @@ def export_feedback(
 
     `full_document_context=false` cuts documents to `context_size` characters around the answer.
     """
-    with service.work():
+    with service.records.place(), service.work():
         labels = _by_users(service, index)
     # right document and wrong answer: neither an example of an answer nor of a passage without one
     labels = [label for label in labels if label.is_correct_answer or not label.is_correct_document]

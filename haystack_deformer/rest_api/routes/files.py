@@ -4,18 +4,22 @@ import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, File, Form, HTTPException, UploadFile
+from haystack.document_stores import BaseDocumentStore, SQLDocumentStore
 from haystack.nodes import BaseConverter, PreProcessor
 
 from haystack_deformer.rest_api.characters import WholeJSONResponse, check_whole
 from haystack_deformer.rest_api.encoding import plain
 from haystack_deformer.rest_api.observing import current_record
-from haystack_deformer.rest_api.params import checked_params
+from haystack_deformer.rest_api.params import BOUNDS, checked_params
 from haystack_deformer.rest_api.schema import UploadResponse
 from haystack_deformer.rest_api.service import Service, get_service
 from haystack_deformer.rest_api.settings import MEGABYTE
 from haystack_deformer.rest_api.uploads import accepted_suffixes, saved
 
 router = APIRouter(tags=["file-upload"])
+
+_CLASSIFICATION = ("label", "score", "details")
+"""What SQL stores take out of the field of the meta, which Haystack's TransformersDocumentClassifier writes."""
 
 
 def converter_params(
@@ -26,13 +30,18 @@ def converter_params(
     return {"remove_numeric_tables": remove_numeric_tables, "valid_languages": valid_languages}
 
 
+def _form(name: str) -> Any:
+    least, most = BOUNDS[name]
+    return Form(ge=least, le=most)
+
+
 def preprocessor_params(
     clean_whitespace: Annotated[bool | None, Form()] = None,
     clean_empty_lines: Annotated[bool | None, Form()] = None,
     clean_header_footer: Annotated[bool | None, Form()] = None,
     split_by: Annotated[str | None, Form()] = None,
-    split_length: Annotated[int | None, Form(ge=1)] = None,
-    split_overlap: Annotated[int | None, Form(ge=0)] = None,
+    split_length: Annotated[int | None, _form("split_length")] = None,
+    split_overlap: Annotated[int | None, _form("split_overlap")] = None,
     split_respect_sentence_boundary: Annotated[bool | None, Form()] = None,
 ) -> dict[str, Any]:
     """For the preprocessors, from the form."""
@@ -59,6 +68,7 @@ def upload_file(
     if pipeline is None:
         raise HTTPException(501, "Indexing Pipeline is not configured.")
     common = _json_object("meta", meta)
+    _check_classification(common, service.pipelines.document_store)
     params = {
         name: _given(values)
         for kind, values in ((BaseConverter, for_converters), (PreProcessor, for_preprocessors))
@@ -107,3 +117,13 @@ def _json_object(name: str, text: str | None) -> dict[str, Any]:
         raise HTTPException(400, f"The field {name} must be a JSON object or null, not {type(value).__name__}.")
     check_whole(f"The field {name}", value)
     return value or {}
+
+
+def _check_classification(meta: dict[str, Any], store: BaseDocumentStore | None) -> None:
+    if "classification" not in meta or not isinstance(store, SQLDocumentStore):
+        return
+    given = meta["classification"]
+    if not isinstance(given, dict) or not all(name in given for name in _CLASSIFICATION):
+        raise HTTPException(
+            400, f"The field meta.classification must be an object with {list(_CLASSIFICATION)}, not {given!r:.200}."
+        )

@@ -46,6 +46,7 @@ class HealthResponse(BaseModel):
 @router.get("/health", response_model=HealthResponse)
 def get_health_status() -> HealthResponse:
     """What the server takes of the machine's processors and memory, since the last time it was asked."""
+    # in a thread, unlike /initialized: the drivers of GPUs may take their time
     return HealthResponse(
         version=haystack.__version__,
         cpu=Usage(used=cpu_percent()),
@@ -55,6 +56,6 @@ def get_health_status() -> HealthResponse:
 
 
 @router.get("/metrics", response_class=Response)
-def metrics(service: Annotated[Service, Depends(get_service)]) -> Response:
+async def metrics(service: Annotated[Service, Depends(get_service)]) -> Response:
     """Prometheus' metrics."""
     return Response(service.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

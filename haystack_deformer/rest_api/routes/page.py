@@ -15,7 +15,7 @@ _FILE = Path(__file__).parent.parent / "page.html"
 
 
 @router.get("/", include_in_schema=False)
-def page() -> HTMLResponse:
+async def page() -> HTMLResponse:
     """The page."""
     text, policy = _page()
     return HTMLResponse(text, headers={"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff"})

@@ -16,13 +16,13 @@ router = APIRouter(tags=["search"])
 
 
 @router.get("/initialized")
-def check_status() -> bool:
-    """Whether the server takes requests: it answers as soon as the pipelines are loaded."""
+async def check_status() -> bool:
+    """Whether the server takes requests: it answers as soon as the pipelines are loaded, however busy it is."""
     return True
 
 
 @router.get("/hs_version")
-def haystack_version() -> dict[str, str]:
+async def haystack_version() -> dict[str, str]:
     """The version of Haystack."""
     return {"hs_version": haystack.__version__}
 
@@ -54,6 +54,6 @@ def query(request: QueryRequest, service: Annotated[Service, Depends(get_service
 
 
 @router.post("/query-streaming")
-def query_streaming(request: QueryRequest) -> None:  # noqa: ARG001  # the body is checked as that of /query
+async def query_streaming(request: QueryRequest) -> None:  # noqa: ARG001  # the body is checked as that of /query
     """Of Haystack's server, for pipelines that write text word by word: this one answers 501."""
     raise HTTPException(501, "This server does not stream: send the same request to /query.")
