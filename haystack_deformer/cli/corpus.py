@@ -39,8 +39,8 @@ def index(
 def ask(
     question: Annotated[str, typer.Argument(help="The question.")],
     index: Index = Path("deformer_index"),
-    top_k: Annotated[int, typer.Option(help="Answers at most.")] = 3,
-    top_k_retriever: Annotated[int, typer.Option(help="Passages to read.")] = 10,
+    top_k: Annotated[int, typer.Option(help="Answers at most.", min=1)] = 3,
+    top_k_retriever: Annotated[int, typer.Option(help="Passages to read.", min=1)] = 10,
 ) -> None:
     """Ask an index that `haystack-deformer index` made."""
     with clear_errors():

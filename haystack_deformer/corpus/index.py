@@ -17,6 +17,7 @@ from haystack_deformer.corpus.results import Response, SyncReport
 from haystack_deformer.corpus.settings import IndexSettings
 from haystack_deformer.document_stores import DeFormerFAISSDocumentStore
 from haystack_deformer.nodes import DeFormerReader
+from haystack_deformer.parameters import as_int
 
 logger = logging.getLogger(__name__)
 
@@ -117,19 +118,38 @@ class CorpusIndex:
         """
         Answer a question.
 
-        :param question: not blank.
+        :param question: with at least one word.
         :param top_k: answers at most.
         :param top_k_retriever: passages to read.
-        :raises ValueError: where indexing was stopped before its end, so that the vectors may be of other passages.
+        :raises ValueError: for a value that cannot be used; where there is no passage; where indexing was stopped
+            before its end, so that the vectors may be of other passages.
         """
+        top_k, top_k_retriever = as_int("top_k", top_k), as_int("top_k_retriever", top_k_retriever)
         if self._unfinished.exists() or self._no_vectors:
             msg = f"The index in {str(self.folder)!r} is not finished: index the texts again, it goes on where it was."
             raise ValueError(msg)
+        count = self.document_store.get_document_count()
+        if not count:
+            msg = (
+                f"The index in {str(self.folder)!r} has no passage: put texts into it, "
+                f"`haystack-deformer index DOCUMENTS --index {self.folder}`."
+            )
+            raise ValueError(msg)
         before = self.retriever.query_time
-        result = self.pipeline.run(
-            query=question,
-            params={"Retriever": {"top_k": top_k_retriever}, "Reader": {"top_k": top_k, "debug": True}},
-        )
+        try:
+            result = self.pipeline.run(
+                query=question,
+                params={
+                    # faiss takes memory for as many as are asked for
+                    "Retriever": {"top_k": min(top_k_retriever, count)},
+                    "Reader": {"top_k": top_k, "debug": True},
+                },
+            )
+        except Exception as error:
+            if error.__cause__ is None:
+                raise
+            # the pipeline wraps what a node raised, and its own kind tells nothing
+            raise error.__cause__ from None
         milliseconds = {
             "retrieve": (self.retriever.query_time - before) * 1000,
             **result["_debug"]["Reader"]["runtime"]["milliseconds"],

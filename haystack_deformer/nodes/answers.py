@@ -94,9 +94,10 @@ class AnswerBuilder:
     @staticmethod
     def _meta(span: TextSpan, document: Document) -> dict[str, Any]:
         meta = deepcopy(document.meta)
-        if "page_number" in meta:
+        page = meta.get("page_number")
+        if isinstance(page, int) and not isinstance(page, bool):
             # as FARMReader: pages are parted by form feeds
-            meta["answer_page_number"] = meta["page_number"] + document.content[: span.start].count("\f")
+            meta["answer_page_number"] = page + document.content[: span.start].count("\f")
         return meta
 
     def _no_answer(self) -> Answer:
@@ -122,11 +123,20 @@ def _without_repeats(ranked: Iterable[tuple[TextSpan, Document]]) -> Iterator[tu
     seen: set[tuple[str, str, int, int]] = set()
     for span, document in ranked:
         places = []
-        for overlap in document.meta.get("_split_overlap") or []:
-            first, last = overlap["range"]
+        for other, first, last in _overlaps(document):
             if first <= span.start and span.end <= last:
-                pair = sorted((document.id, overlap["doc_id"]))
+                pair = sorted((document.id, other))
                 places.append((pair[0], pair[1], span.start - first, span.end - first))
         if seen.isdisjoint(places):
             yield span, document
         seen.update(places)
+
+
+def _overlaps(document: Document) -> Iterator[tuple[str, int, int]]:
+    """For each other document that shares characters with this one its id, and which of this one's, first and end."""
+    noted = document.meta.get("_split_overlap")
+    # the meta is its writer's: what is not as PreProcessor writes it says nothing, and keeps nobody from an answer
+    for overlap in noted if isinstance(noted, (list, tuple)) else ():
+        match overlap:
+            case {"doc_id": str(other), "range": [int(first), int(last)]}:
+                yield other, first, last

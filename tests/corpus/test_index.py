@@ -96,3 +96,34 @@ def test_damage_is_made_good(open_index: Callable[[], Any], tmp_path: Path, dama
     assert (report.added, report.kept, report.removed) == (0, 2, 0)
     for each in (index, open_index()):
         assert passages(each, "where is paris") == set(TEXTS.values())
+
+
+@pytest.mark.parametrize(
+    ("question", "options", "message"),
+    [
+        ("", {}, r"The question is empty \(''\): give at least one word"),
+        ("\u200b", {}, "give at least one word"),
+        ("where is paris", {"top_k": 0}, "^top_k must be a whole number of at least 1, got 0"),
+        ("where is paris", {"top_k_retriever": 0}, "^top_k_retriever must be a whole number of at least 1, got 0"),
+    ],
+    ids=range(4),
+)
+def test_what_cannot_be_asked(
+    open_index: Callable[[], Any], question: str, options: dict[str, int], message: str
+) -> None:
+    index = open_index()
+    index.sync(text_documents(TEXTS))
+    with pytest.raises(ValueError, match=message):
+        index.ask(question, **options)
+    assert passages(index, "where is paris") == set(TEXTS.values())
+
+
+def test_an_index_without_a_passage(open_index: Callable[[], Any]) -> None:
+    index = open_index()
+    for texts in ({}, TEXTS, {}):
+        index.sync(text_documents(texts))
+        if texts:
+            assert passages(index, "where is paris") == set(texts.values())
+        else:
+            with pytest.raises(ValueError, match="has no passage: put texts into it, `haystack-deformer index"):
+                index.ask("where is paris")

@@ -231,6 +231,34 @@ def test_page_numbers_are_counted(plain: DeFormerReader) -> None:
         assert answer.meta["answer_page_number"] == 3 + (answer.offsets_in_document[0].start > 8)
 
 
+@pytest.mark.parametrize("page", ["12", None, True, 2.5, [3]], ids=str)
+def test_page_numbers_that_are_none(plain: DeFormerReader, page: Any) -> None:
+    document = Document(content="the city\fparis is a city", meta={"page_number": page})
+    answers = plain.predict("who", [document])["answers"]
+    assert answers
+    assert all(answer.meta == {"page_number": page} for answer in answers)
+
+
+@pytest.mark.parametrize(
+    "overlap",
+    [
+        *("x", 5, {"doc_id": "1"}, ["x"], [None], [{"doc_id": "1"}], [{"range": [0, 5]}]),
+        [{"doc_id": 1, "range": [0, 99]}],
+        [{"doc_id": "1", "range": 5}],
+        [{"doc_id": "1", "range": [0]}],
+        [{"doc_id": "1", "range": ["0", "99"]}],
+        [{"doc_id": "1", "range": [None, None]}],
+    ],
+    ids=str,
+)
+def test_overlaps_that_are_none(plain: DeFormerReader, overlap: Any) -> None:
+    """Whoever uploads a document gives its meta, and every question that meets it reads it."""
+    text = "where is paris a city"
+    expected = plain.predict("what", [Document(content=text)])["answers"]
+    answers = plain.predict("what", [Document(content=text, meta={"_split_overlap": overlap})])["answers"]
+    assert stripped(answers) == stripped(expected) != []
+
+
 def test_parameters_from_the_environment_are_strings(tiny_deformer: Path, documents: list[Document]) -> None:
     reader = DeFormerReader(
         str(tiny_deformer),
