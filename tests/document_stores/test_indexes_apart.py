@@ -147,6 +147,7 @@ def test_rows_are_found_without_going_through_all(explained: Any) -> None:
         lambda: store._forget_meta("document", ["1", "2", "3"]),
         lambda: store._renumber("document", {2: 9}),
         lambda: list(store._query()),
+        lambda: store.get_documents_by_vector_ids(["0", "1"]),
         overwrite,
     ]
     for number, task in enumerate(tasks):
