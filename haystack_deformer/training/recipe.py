@@ -127,9 +127,7 @@ def _check_unseen(start: str, held_out: float) -> None:
     """Passages that a model was trained on say nothing of its students."""
     settings = Path(start) / SETTINGS_FILE
     if not settings.is_file():
-        logger.warning(
-            "What %s was trained on is not known: the figures are good if not on the held-out passages.", start
-        )
+        logger.warning("Whether %s has seen the held-out passages is not known: the figures hold if it has not.", start)
         return
     kept = json.loads(settings.read_text(encoding="utf-8")).get("held_out", 0.0)
     if kept < held_out:

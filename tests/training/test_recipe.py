@@ -133,7 +133,7 @@ def test_figures_are_not_from_what_the_teacher_was_trained_on(
     assert not (tmp_path / "output").exists()
     (teacher / "training_config.json").unlink()
     distil(settings, tmp_path / "output", teacher=teacher, progress_bar=False)
-    assert "was trained on is not known" in caplog.text
+    assert "has seen the held-out passages is not known" in caplog.text
 
 
 @pytest.mark.parametrize(
