@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
@@ -13,6 +12,7 @@ from haystack.document_stores import BaseDocumentStore
 from haystack.schema import Document, FilterType
 
 from haystack_deformer.document_stores.reference import REPRESENTATION_META_KEY, references_shown
+from haystack_deformer.document_stores.thread_value import ThreadValue
 
 T = TypeVar("T")
 
@@ -87,42 +87,35 @@ class DocumentAccess:
     """Fields that the store puts into the meta of what it hands out and keeps elsewhere."""
 
     knows_all_indexes = False
-    """Whether `indexes` is sure to name all that hold documents."""
+    """Whether `indexes` is sure to name all that hold documents, where that can be said beforehand: see `listing`."""
 
     def __init__(self, store: BaseDocumentStore, update_meta: Callable[..., None]) -> None:
         self.store: Any = store
         self._update_meta = update_meta
         self._there: dict[str, bool] = {}
-        self._sent = threading.local()
+        self._sent: ThreadValue[dict[str, str] | None] = ThreadValue(None)
 
-    @contextmanager
-    def sending(self, headers: dict[str, str] | None) -> Iterator[None]:
+    def sending(self, headers: dict[str, str] | None) -> AbstractContextManager[None]:
         """
         Send headers with all that this thread asks while the block runs, as the parent does with the call's own.
 
         :param headers: of HTTP, for stores that take them; None: none.
         """
-        before = getattr(self._sent, "headers", None)
-        self._sent.headers = headers
-        try:
-            yield
-        finally:
-            self._sent.headers = before
+        return self._sent.during(headers)
 
     @property
     def headers(self) -> dict[str, Any]:
         """The argument for those of the store's methods that take headers: empty where none are to be sent."""
-        headers = getattr(self._sent, "headers", None)
+        headers = self._sent.get()
         return {} if headers is None else {"headers": headers}
 
-    @contextmanager
-    def changing(self, index: str) -> Iterator[None]:  # noqa: ARG002  # for those that need it
+    def changing(self, index: str) -> AbstractContextManager[None]:  # noqa: ARG002  # for those that need it
         """
         Surround what the parent changes in an index, for stores that it leaves in disorder.
 
         :param index: its name.
         """
-        yield
+        return nullcontext()
 
     def note_index(self, index: str) -> None:
         """

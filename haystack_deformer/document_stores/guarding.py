@@ -7,6 +7,8 @@ from collections.abc import Callable
 from inspect import isgenerator
 from typing import Any, TypeVar
 
+from haystack_deformer.document_stores.sessions import undone_on_error
+
 T = TypeVar("T", bound=type)
 
 
@@ -55,14 +57,8 @@ def guards(*names: str, by: str = "guard") -> Callable[[T], T]:
 
 def _guarded(cls: type, name: str, by: str) -> Callable[..., Any]:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with getattr(self, by):
-            try:
-                result = getattr(super(cls, self), name)(*args, **kwargs)
-            except BaseException:
-                # else all that this thread asks of the store later fails as well
-                if session := getattr(self, "session", None):
-                    session.rollback()
-                raise
+        with getattr(self, by), undone_on_error(getattr(self, "session", None)):
+            result = getattr(super(cls, self), name)(*args, **kwargs)
             # a generator would run when nobody holds the lock; a generator it stays, for what comes after
             return _generator(list(result)) if isgenerator(result) else result
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import copy
-import threading
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from functools import wraps
 from inspect import isgenerator
 from typing import Any
 
 from haystack.schema import Document
+
+from haystack_deformer.document_stores.thread_value import ThreadValue
 
 REPRESENTATION_META_KEY = "deformer_representation"
 """Field of the meta with the key of the document's states as 32 hexadecimal digits; filters can name it."""
@@ -28,18 +29,12 @@ READS = (
 )
 """Methods of Haystack's stores that hand out documents; no store has all of them."""
 
-_visibility = threading.local()
+_shown = ThreadValue(usual=False)
 
 
-@contextmanager
-def references_shown() -> Iterator[None]:
+def references_shown() -> AbstractContextManager[None]:
     """Let this thread see the references in what stores hand out, while the block runs."""
-    before = getattr(_visibility, "shown", False)
-    _visibility.shown = True
-    try:
-        yield
-    finally:
-        _visibility.shown = before
+    return _shown.during(value=True)
 
 
 class HidesReferences:
@@ -85,7 +80,7 @@ def hiding_references(read: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(read)
     def hidden(*args: Any, **kwargs: Any) -> Any:
         result = read(*args, **kwargs)
-        return result if getattr(_visibility, "shown", False) else _without_reference(result)
+        return result if _shown.get() else _without_reference(result)
 
     hidden.hides_references = True  # type: ignore[attr-defined]
     return hidden

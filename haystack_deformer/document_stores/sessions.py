@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,9 +11,10 @@ from sqlalchemy import event
 from sqlalchemy.orm import scoped_session
 
 from haystack_deformer.document_stores.tables import unindexed
+from haystack_deformer.document_stores.thread_value import ThreadValue
 
 _LISTENING = "haystack_deformer.listening"
-_changing = threading.local()
+_changed: ThreadValue[str | None] = ThreadValue(None)
 
 
 @contextmanager
@@ -22,12 +22,13 @@ def undone_on_error(session: Any) -> Iterator[None]:
     """
     Roll back where the block fails: else all that this thread asks of the store later fails as well.
 
-    :param session: of the store.
+    :param session: of the store; None: it has none.
     """
     try:
         yield
     except BaseException:
-        session.rollback()
+        if session is not None:
+            session.rollback()
         raise
 
 
@@ -46,15 +47,11 @@ def within_index(session: Any, index: str) -> Iterator[None]:
     if _LISTENING not in own.info:
         event.listen(own, "do_orm_execute", _narrow)
         own.info[_LISTENING] = True
-    before = getattr(_changing, "index", None)
-    _changing.index = index
-    try:
+    with _changed.during(index):
         yield
-    finally:
-        _changing.index = before
 
 
 def _narrow(state: Any) -> None:
-    index = getattr(_changing, "index", None)
+    index = _changed.get()
     if index is not None and state.is_delete and state.bind_mapper is MetaDocumentORM.__mapper__:
         state.statement = state.statement.where(unindexed(MetaDocumentORM.document_index) == index)

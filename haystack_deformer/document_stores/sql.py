@@ -17,7 +17,7 @@ from sqlalchemy.orm import aliased, scoped_session, sessionmaker
 from haystack_deformer.document_stores.access import IDS_AT_ONCE, DocumentAccess, StoredDocument, batches, text_of
 from haystack_deformer.document_stores.reference import REPRESENTATION_META_KEY
 from haystack_deformer.document_stores.sessions import undone_on_error, within_index
-from haystack_deformer.document_stores.tables import matching, unindexed
+from haystack_deformer.document_stores.tables import filled_indexes, matching, unindexed
 
 _IN_MEMORY = ("", ":memory:")
 _BUSY_SECONDS = 120
@@ -46,7 +46,7 @@ class SQLDocumentAccess(DocumentAccess):
 
     def indexes(self) -> list[str]:
         """All indexes that hold documents."""
-        return [name for (name,) in self.store.session.query(DocumentORM.index).distinct()]
+        return filled_indexes(self.store.session)
 
     def holds_labels(self, index: str) -> bool:  # noqa: ARG002
         """Labels have a table of their own: see :meth:`DocumentAccess.holds_labels`."""

@@ -24,6 +24,15 @@ def unindexed(column: Any) -> Any:
     return column.concat("")
 
 
+def filled_indexes(session: Any) -> list[str]:
+    """
+    The indexes that hold documents.
+
+    :param session: of the store.
+    """
+    return [name for (name,) in session.query(DocumentORM.index).distinct()]
+
+
 def matching(query: Any, index: str, filters: FilterType | None) -> Any:
     """
     Narrow a query of documents.

@@ -82,9 +82,9 @@ class SteadyVectors(Guarded, NarrowReads, _Store):
                     if document.id in before:
                         document.meta["vector_id"] = str(before[document.id])
             try:
-                super().write_documents(written, index, batch_size, duplicate_documents, headers)
+                with undone_on_error(self.session):
+                    super().write_documents(written, index, batch_size, duplicate_documents, headers)
             except BaseException:
-                self.session.rollback()
                 self._take_back(index, before, ids, first)
                 raise
             if before:

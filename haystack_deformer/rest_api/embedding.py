@@ -9,7 +9,8 @@ from haystack.document_stores import BaseDocumentStore, FAISSDocumentStore
 from haystack.nodes import DenseRetriever
 from haystack.schema import Document
 
-from haystack_deformer.rest_api.indexes import count_documents, filled_indexes, have_faiss_index
+from haystack_deformer.document_stores.tables import filled_indexes
+from haystack_deformer.rest_api.indexes import count_documents, have_faiss_index
 from haystack_deformer.rest_api.store_lock import sqlite_database
 from haystack_deformer.rest_api.vector_cache import VectorCache
 
@@ -44,7 +45,7 @@ def embed_missing(
         return
     if cache is not None:
         cache.tidy(_all_documents(store))
-    for index in filled_indexes(store):
+    for index in filled_indexes(store.session):
         have_faiss_index(store, index)
         documents, vectors = store.get_document_count(index=index), store.get_embedding_count(index=index)
         if documents != vectors:
@@ -83,5 +84,5 @@ def forget_deleted(store: BaseDocumentStore | None, cache: VectorCache | None) -
 
 
 def _all_documents(store: FAISSDocumentStore) -> Iterator[Document]:
-    for index in filled_indexes(store):
+    for index in filled_indexes(store.session):
         yield from store.get_all_documents_generator(index=index, return_embedding=False)

@@ -12,15 +12,6 @@ from haystack.nodes import DenseRetriever
 from haystack_deformer.rest_api.pipelines import ServedPipeline
 
 
-def filled_indexes(store: FAISSDocumentStore) -> list[str]:
-    """
-    The indexes that hold documents.
-
-    :param store: its documents.
-    """
-    return sorted(name for (name,) in store.session.query(DocumentORM.index).distinct())
-
-
 def count_documents(store: FAISSDocumentStore) -> int:
     """
     Documents of all indexes.

@@ -8,7 +8,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,8 +120,10 @@ def scratch_beside(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in path.parent.glob(f"{_SCRATCH}*"):
         # of a process that was killed: one that is started again and again would fill the disk
-        if time.time() - left.stat().st_mtime > _FORSAKEN_SECONDS:
-            shutil.rmtree(left, ignore_errors=True)
+        # another process may end, or remove the same, meanwhile
+        with suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > _FORSAKEN_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=_SCRATCH) as scratch:
         yield Path(scratch)
 

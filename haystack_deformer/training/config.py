@@ -163,7 +163,7 @@ class TrainingConfig:
         :param folder: of a trained model, beside whose weights its settings are written last.
         """
         path = Path(folder) / SETTINGS_FILE
-        return path.is_file() and not self._differences(_read(path))
+        return path.is_file() and not self._differences(read_settings(path))
 
     def check_resumable(self, folder: str | os.PathLike[str]) -> None:
         """
@@ -173,7 +173,7 @@ class TrainingConfig:
         :raises ValueError: names what differs.
         """
         path = Path(folder) / SETTINGS_FILE
-        if path.is_file() and (differing := self._differences(_read(path))):
+        if path.is_file() and (differing := self._differences(read_settings(path))):
             msg = (
                 f"The checkpoints in {str(folder)!r} are of a run with other settings ({'; '.join(differing)}). "
                 "Give the same settings or another folder, or remove the checkpoints to begin anew, as "
@@ -202,7 +202,11 @@ class TrainingConfig:
         return {**files, **checkpoints}
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """The settings of a run; one from before a setting was there has its default."""
+def read_settings(path: Path) -> dict[str, Any]:
+    """
+    The settings of a run; one from before a setting was there has its default.
+
+    :param path: of the file that `TrainingConfig.save` wrote.
+    """
     defaults = {field.name: field.default for field in fields(TrainingConfig) if field.default is not MISSING}
     return {**json.loads(json.dumps(defaults)), **json.loads(path.read_text(encoding="utf-8"))}

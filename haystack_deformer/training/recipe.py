@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from transformers import AutoConfig
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.passages import load_encoder, load_tokenizer
 from haystack_deformer.training.card import CardRow, write_card
-from haystack_deformer.training.config import SETTINGS_FILE, TrainingConfig
+from haystack_deformer.training.config import SETTINGS_FILE, TrainingConfig, read_settings
 from haystack_deformer.training.evaluation import compare, evaluate, evaluate_codecs
 from haystack_deformer.training.run import several_processes, train
 from haystack_deformer.training.squad import SquadExample, load_squad, split_held_out
@@ -129,7 +128,7 @@ def _check_unseen(start: str, held_out: float) -> None:
     if not settings.is_file():
         logger.warning("Whether %s has seen the held-out passages is not known: the figures hold if it has not.", start)
         return
-    kept = json.loads(settings.read_text(encoding="utf-8")).get("held_out", 0.0)
+    kept = read_settings(settings)["held_out"]
     if kept < held_out:
         msg = (
             f"{start!r} was trained with held_out={kept}, and the figures would be from passages that it has seen "
