@@ -14,6 +14,7 @@ from transformers import TrainingArguments, set_seed
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.modeling.loading import resolve_config
 from haystack_deformer.passages import PassageTokenizer, load_tokenizer
+from haystack_deformer.training.attention import AttentionByProducts
 from haystack_deformer.training.checkpoints import checkpoints_in, last_checkpoint
 from haystack_deformer.training.config import SETTINGS_FILE, TrainingConfig
 from haystack_deformer.training.distillation import check_teacher
@@ -89,7 +90,8 @@ def train(
     if last is not None:
         logger.info("Going on from %s.", last)
     try:
-        trainer.train(resume_from_checkpoint=None if last is None else str(last))
+        with AttentionByProducts():
+            trainer.train(resume_from_checkpoint=None if last is None else str(last))
     finally:
         # transformers leaves it set, and the next run of this process would be in bfloat16 unasked
         os.environ.pop("ACCELERATE_MIXED_PRECISION", None)

@@ -15,6 +15,7 @@ from transformers import TrainerCallback
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.passages import PassageTokenizer, load_tokenizer
+from haystack_deformer.training import attention
 from haystack_deformer.training import run as run_module
 from haystack_deformer.training.config import TrainingConfig
 from haystack_deformer.training.features import SquadFeatures, collate
@@ -126,6 +127,18 @@ def test_in_bfloat16_weights_stay_fp32(config: TrainingConfig, tmp_path: Path, m
     assert {tensor.dtype for tensor in after.values()} == {torch.float32}
     assert all(torch.isfinite(tensor).all() for tensor in after.values())
     assert not torch.equal(before["qa_outputs.weight"], after["qa_outputs.weight"])
+
+
+def test_attention_goes_backwards_by_products_in_bfloat16_alone(
+    config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    by_products = attention._attend
+    monkeypatch.setattr(attention, "_attend", lambda *args, **kwargs: calls.append(1) or by_products(*args, **kwargs))
+    train(replace(config, max_steps=1), tmp_path / "exact", progress_bar=False)
+    assert not calls
+    train(replace(config, max_steps=1, bf16=True), tmp_path / "bf16", progress_bar=False)
+    assert calls
 
 
 class TestResume:
