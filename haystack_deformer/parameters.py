@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
@@ -112,3 +114,13 @@ def as_token(name: str, value: Any) -> str | bool | None:
         return word == "true" if word in {"true", "false"} else value
     msg = f"{name} must be a token of the model hub, or True for the one that is stored; got a {type(value).__name__}."
     raise ValueError(msg)
+
+
+def absolute_folder(name_or_path: str | os.PathLike[str]) -> str:
+    """
+    A model's folder by its whole path: it may be loaded when the working directory is another. Other names as they are.
+
+    :param name_or_path: of a model.
+    """
+    folder = Path(name_or_path).expanduser()
+    return str(folder.absolute()) if folder.is_dir() else str(name_or_path)

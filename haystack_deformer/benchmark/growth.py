@@ -127,7 +127,7 @@ def grow_length(
     rng = np.random.default_rng(2)
     rows = []
     for length in lengths:
-        passages = random_documents(rng, [length] * 10)
+        passages = random_documents(rng, subject.words, [length] * 10)
         rows.append({"tokens": length, **_medians(readers, subject, passages, rounds, progress_bar=progress_bar)})
     return rows
 

@@ -12,6 +12,7 @@ import torch
 from haystack.schema import Document
 from transformers import BertConfig, BertForQuestionAnswering, BertTokenizerFast
 
+from haystack_deformer.passages import load_tokenizer
 from haystack_deformer.training.squad import load_squad
 
 _WORDS = 20_000
@@ -34,6 +35,7 @@ class Subject:
     :param lower_layers: the cut; None: what the model records.
     :param questions: some texts.
     :param documents: passages.
+    :param words: of one token each, for passages of a given length.
     :param description: of all that, in a line.
     """
 
@@ -41,6 +43,7 @@ class Subject:
     lower_layers: int | None
     questions: Sequence[str]
     documents: Sequence[Document]
+    words: Sequence[str]
     description: str
 
 
@@ -65,24 +68,41 @@ def make_bert(folder: str | os.PathLike[str], seed: int = 0, **config: int) -> P
     return folder
 
 
-def random_text(rng: np.random.Generator, tokens: int) -> str:
+def one_token_words(model: str) -> list[str]:
     """
-    Words of `make_bert`'s vocabulary, one token each.
+    Words that are a token each where they stand among others.
 
-    :param rng: decides them.
+    :param model: name or folder, for its tokenizer.
+    """
+    tokenizer = load_tokenizer(model)
+    # without the marks that byte-level and sentencepiece tokenizers put before a word
+    words = sorted({token.lstrip("Ġ▁") for token in tokenizer.get_vocab()})
+    words = [word for word in words if word.isalnum() and word.isascii()]
+    alone = len(tokenizer("a", add_special_tokens=False)["input_ids"])
+    ids = tokenizer([f"a {word}" for word in words], add_special_tokens=False)["input_ids"]
+    return [word for word, tokens in zip(words, ids, strict=True) if len(tokens) == alone + 1]
+
+
+def random_text(rng: np.random.Generator, words: Sequence[str], tokens: int) -> str:
+    """
+    Words in any order.
+
+    :param rng: decides it.
+    :param words: of one token each.
     :param tokens: how many.
     """
-    return " ".join(f"w{number:x}" for number in rng.integers(_WORDS, size=tokens))
+    return " ".join(words[number] for number in rng.integers(len(words), size=tokens))
 
 
-def random_documents(rng: np.random.Generator, lengths: Sequence[int]) -> list[Document]:
+def random_documents(rng: np.random.Generator, words: Sequence[str], lengths: Sequence[int]) -> list[Document]:
     """
     Passages of given lengths.
 
     :param rng: decides their words.
+    :param words: of one token each.
     :param lengths: tokens of each.
     """
-    return [Document(content=random_text(rng, int(length))) for length in lengths]
+    return [Document(content=random_text(rng, words, int(length))) for length in lengths]
 
 
 def load_subject(
@@ -106,13 +126,14 @@ def load_subject(
     if model is None:
         model = str(make_bert(folder / "bert-base-random", seed))
         lower_layers = 9 if lower_layers is None else lower_layers
+    words = one_token_words(model)
     if data is None:
-        documents = random_documents(rng, rng.permutation(XQUAD_LENGTHS).tolist())
-        questions = [f"{random_text(rng, _QUESTION_TOKENS - 1)}?" for _ in range(50)]
+        documents = random_documents(rng, words, rng.permutation(XQUAD_LENGTHS).tolist())
+        questions = [f"{random_text(rng, words, _QUESTION_TOKENS - 1)}?" for _ in range(50)]
         what = "random words in passages of XQuAD's lengths"
     else:
         examples = load_squad(data, keep_misplaced=True)[0]
         documents = [Document(content=text) for text in dict.fromkeys(example.context for example in examples)]
         questions = [example.question for example in examples]
         what = Path(data).name
-    return Subject(model, lower_layers, questions, documents, f"{name}, {what}")
+    return Subject(model, lower_layers, questions, documents, words, f"{name}, {what}")

@@ -12,7 +12,7 @@ from transformers import PretrainedConfig
 
 from haystack_deformer.modeling import DeFormerConfig, backbone_class
 from haystack_deformer.modeling.loading import check_weights, resolve_config
-from haystack_deformer.parameters import as_int, as_optional_int, as_optional_text, as_token
+from haystack_deformer.parameters import absolute_folder, as_int, as_optional_int, as_optional_text, as_token
 from haystack_deformer.passages import PassageTokenizer, load_tokenizer
 from haystack_deformer.representations import RepresentationCodec, RepresentationFolder
 from haystack_deformer.runtime import check_runtime
@@ -137,7 +137,7 @@ class RepresentationSettings:
         if path is not None:
             RepresentationFolder(path)
         settings = cls(
-            model=str(deformer_model),
+            model=absolute_folder(deformer_model),
             lower_layers=deformer_config.lower_layers,
             path=path,
             codec=representation_codec,

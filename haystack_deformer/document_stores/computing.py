@@ -10,8 +10,8 @@ from haystack_deformer.representations import Representations
 _BATCHES_AT_ONCE = 8
 """Batches whose states are written together: a few seconds' work on a CPU, and some texts of like length among them."""
 
-_CHARACTERS_AT_ONCE = 200_000
-"""Characters of such texts at most: states in fp32 take some 400 to 3,000 bytes for each."""
+_BYTES_AT_ONCE = 200_000
+"""Of such texts in UTF-8 at most: states in fp32 take some 400 to 3,000 bytes for each, in Latin letters or others."""
 
 
 def missing_texts(representations: Representations, texts: Mapping[bytes, str]) -> dict[bytes, str]:
@@ -53,12 +53,13 @@ def compute(
 def _chunks(texts: Mapping[bytes, str], count: int) -> Iterator[list[bytes]]:
     """Keys sorted by their texts' lengths, the longest first: too long a text fails for memory at once if it does."""
     chunk: list[bytes] = []
-    characters = 0
+    held = 0
     for key in sorted(texts, key=lambda key: -len(texts[key])):
-        if chunk and (len(chunk) == count or characters + len(texts[key]) > _CHARACTERS_AT_ONCE):
+        size = len(texts[key].encode("utf-8", "surrogatepass"))
+        if chunk and (len(chunk) == count or held + size > _BYTES_AT_ONCE):
             yield chunk
-            chunk, characters = [], 0
+            chunk, held = [], 0
         chunk.append(key)
-        characters += len(texts[key])
+        held += size
     if chunk:
         yield chunk

@@ -40,6 +40,19 @@ def check_filters(filters: Any) -> None:
         pass
 
 
+def checked_ids(ids: Iterable[str] | None) -> list[str] | None:
+    """
+    Refuse one id in place of a list: its characters would be taken for ids.
+
+    :param ids: of documents; None: not narrowed by id.
+    :raises ValueError: names it.
+    """
+    if isinstance(ids, (str, bytes)):
+        msg = f"ids must be a list, got {ids!r}: give [{ids!r}]."
+        raise ValueError(msg)
+    return None if ids is None else list(ids)
+
+
 def comparisons(filters: Any, deepest: int | None = None) -> Iterator[Comparison]:
     """
     Go through the comparisons of filters, and refuse filters of which Haystack would pass over a part.

@@ -40,19 +40,23 @@ class GuardedMemory(Guarded):
         """As the parent does, which raises where there was never a document, or all were deleted."""
         store: Any = super()
         with self.guard:
-            return store.query(query, *args, **kwargs) if self._has_texts(kwargs.get("index")) else []
+            return store.query(query, *args, **kwargs) if self._has_words(kwargs.get("index")) else []
 
     def update_bm25(self, index: Optional[str] = None) -> None:
-        """As the parent does, which divides by the number of documents."""
+        """As the parent does, which divides by the number of different words."""
         store: Any = super()
         with self.guard:
-            if self._has_texts(index):
+            if self._has_words(index):
                 store.update_bm25(index=index)
 
-    def _has_texts(self, index: Optional[str]) -> bool:
+    def _has_words(self, index: Optional[str]) -> bool:
+        """Whether a text has a word that BM25 counts, or there is a table."""
         store: Any = self
-        documents = store.indexes.get(index or store.index, {}).values()
-        return any(document.content_type in ("text", "table") for document in documents)
+        words = store.bm25_tokenization_regex
+        return any(
+            document.content_type == "table" or (document.content_type == "text" and words(document.content.lower()))
+            for document in store.indexes.get(index or store.index, {}).values()
+        )
 
 
 class DeFormerInMemoryDocumentStore(DeFormerDocumentStoreMixin, GuardedMemory, InMemoryDocumentStore):

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from haystack_deformer.document_stores.access import DocumentAccess, MemoryDocumentAccess, batches
 from haystack_deformer.document_stores.arguments import RepresentationSettings
-from haystack_deformer.document_stores.filters import check_filters
+from haystack_deformer.document_stores.filters import check_filters, checked_ids
 from haystack_deformer.document_stores.keeping import StateKeeper
 from haystack_deformer.document_stores.reference import REPRESENTATION_META_KEY, HidesReferences
 from haystack_deformer.document_stores.search_engine import SearchEngineDocumentAccess
@@ -240,13 +240,17 @@ class DeFormerDocumentStoreMixin(HidesReferences, _Store):
         Delete documents, then the states of texts that no document has any more.
 
         :param index: where; None: the default index.
-        :param ids: which; None: not narrowed by id.
+        :param ids: which; None: not narrowed by id. An empty list deletes nothing, where Haystack deletes all.
         :param filters: which; None: not narrowed by meta.
         :param headers: for the parent, and for what is asked beside.
         :param parent_arguments: others that the parent has.
-        :raises ValueError: for filters of which Haystack would pass over a part, and delete more.
+        :raises ValueError: for one id that is no list; for filters of which Haystack would pass over a part, and delete
+            more.
         """
         check_filters(filters)
+        ids = checked_ids(ids)
+        if ids is not None and not ids:
+            return
         index = index or self.index
         with self._access.sending(headers), self._keeper.deleting(index, ids, filters):
             super().delete_documents(index=index, ids=ids, filters=filters, headers=headers, **parent_arguments)

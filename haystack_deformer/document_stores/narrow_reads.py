@@ -83,7 +83,8 @@ class NarrowReads(_Store):
             for identifier, place, name, value in self.session.query(*columns).filter(
                 MetaDocumentORM.document_id.in_(ids)
             ):
-                if place == index:
+                # meta that was read from a store and written back holds a number that was true then
+                if place == index and name != "vector_id":
                     documents[identifier].meta[name] = value
         return list(documents.values())
 

@@ -10,6 +10,8 @@ from haystack.schema import FilterType
 from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
+from haystack_deformer.document_stores.meta_order import OrderedMeta
+
 
 def unindexed(column: Any) -> Any:
     """
@@ -38,7 +40,7 @@ def matching(query: Any, index: str, filters: FilterType | None) -> Any:
     Narrow a query of documents.
 
     Haystack's filters look for meta by the id of a document, and find a document of one index by the meta that another
-    index has of the same id.
+    index has of the same id; and they compare numbers as text.
 
     :param query: over `DocumentORM`.
     :param index: where.
@@ -47,6 +49,7 @@ def matching(query: Any, index: str, filters: FilterType | None) -> Any:
     query = query.filter(unindexed(DocumentORM.index) == index)
     if filters:
         of_the_index = select(MetaDocumentORM).where(unindexed(MetaDocumentORM.document_index) == index).subquery()
-        wanted = LogicalFilterClause.parse(filters).convert_to_sql(aliased(MetaDocumentORM, of_the_index))
+        meta = OrderedMeta(aliased(MetaDocumentORM, of_the_index))
+        wanted = LogicalFilterClause.parse(filters).convert_to_sql(meta)
         query = query.filter(DocumentORM.id.in_(wanted))
     return query

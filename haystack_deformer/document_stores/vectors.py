@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Collection
-from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING, TypeAlias
 
 from haystack.document_stores import FAISSDocumentStore
 from haystack.document_stores.sql import DocumentORM, MetaDocumentORM
@@ -15,7 +14,8 @@ from sqlalchemy import bindparam
 from sqlalchemy.orm import scoped_session
 
 from haystack_deformer.document_stores.access import IDS_AT_ONCE, batches
-from haystack_deformer.document_stores.guarding import Guarded, guards
+from haystack_deformer.document_stores.faiss_indexes import FaissIndexes
+from haystack_deformer.document_stores.guarding import guards
 from haystack_deformer.document_stores.narrow_reads import NarrowReads
 from haystack_deformer.document_stores.removal import Removal, removal
 from haystack_deformer.document_stores.sessions import undone_on_error
@@ -31,8 +31,8 @@ else:
 
 
 @guards("write_labels", "delete_labels", by="label_guard")
-@guards("query_by_embedding", "update_embeddings", "train_index", "save")
-class SteadyVectors(Guarded, NarrowReads, _Store):
+@guards("query_by_embedding", "train_index", "save")
+class SteadyVectors(FaissIndexes, NarrowReads, _Store):
     """
     Put ahead of FAISSDocumentStore, which numbers vectors by their places in FAISS and leaves the numbers as they are.
 
@@ -74,6 +74,8 @@ class SteadyVectors(Guarded, NarrowReads, _Store):
             written = list({document.id: document for document in written}.values())
         ids = [document.id for document in written]
         with self.guard:
+            if any(document.embedding is not None for document in written):
+                self.have_vectors(index)
             before = self._numbers(index, ids)
             first = self._total(index)
             if overwrites and any(document.embedding is None for document in written):
@@ -140,16 +142,16 @@ class SteadyVectors(Guarded, NarrowReads, _Store):
                     self.faiss_indexes[index] = vectors
                 raise
 
-    def get_all_documents(
+    def get_all_documents_generator(
         self,
         index: str | None = None,
         filters: FilterType | None = None,
         return_embedding: bool | None = None,
         batch_size: int | None = None,
         headers: dict[str, str] | None = None,
-    ) -> list[Document]:
+    ) -> Iterator[Document]:
         """
-        Documents of an index, as the parent gives them.
+        Documents of an index, as the parent gives them; with their vectors all are read at once.
 
         :param index: where; None: the default index.
         :param filters: which; None: all.
@@ -158,8 +160,13 @@ class SteadyVectors(Guarded, NarrowReads, _Store):
         :param headers: for the parent.
         """
         options = {} if batch_size is None else {"batch_size": batch_size}
-        with self._vectors_held(return_embedding):
-            return super().get_all_documents(index, filters, return_embedding, headers=headers, **options)
+        with_vectors = self._gives_vectors(index, return_embedding)
+        documents = super().get_all_documents_generator(index, filters, with_vectors, headers=headers, **options)
+        if with_vectors:
+            # nobody may be renumbering them meanwhile
+            with self.guard:
+                documents = iter(list(documents))
+        yield from documents
 
     def get_documents_by_id(
         self,
@@ -177,13 +184,16 @@ class SteadyVectors(Guarded, NarrowReads, _Store):
         :param headers: for the parent.
         """
         options = {} if batch_size is None else {"batch_size": batch_size}
-        with self._vectors_held(None):
-            return super().get_documents_by_id(ids, index, headers=headers, **options)
+        if headers or self._gives_vectors(index, None):
+            # nobody may be renumbering them meanwhile
+            with self.guard:
+                return super().get_documents_by_id(ids, index, headers=headers, **options)
+        return super(FAISSDocumentStore, self).get_documents_by_id(ids, index, **options)
 
-    def _vectors_held(self, return_embedding: bool | None) -> AbstractContextManager[Any]:
-        """Where vectors are read by their numbers nobody may be renumbering them; others need not wait."""
-        reads = self.return_embedding if return_embedding is None else return_embedding
-        return self.guard if reads else nullcontext()
+    def _gives_vectors(self, index: str | None, return_embedding: bool | None) -> bool:
+        """Whether documents are to come with vectors, and there are any: the numbers may be of some never saved."""
+        asked = self.return_embedding if return_embedding is None else return_embedding
+        return asked and (index or self.index) in self.faiss_indexes
 
     def _delete_all(self, index: str) -> None:
         self.session.query(DocumentORM).filter(DocumentORM.index == index).delete(synchronize_session=False)

@@ -9,6 +9,7 @@ import torch
 from haystack.document_stores import BaseDocumentStore
 
 from haystack_deformer.document_stores.mixin import DeFormerDocumentStoreMixin
+from haystack_deformer.parameters import absolute_folder
 from haystack_deformer.passages import PassageEncoder, load_encoder
 from haystack_deformer.representations import Representations
 
@@ -51,7 +52,7 @@ def reader_encoder(
     if store is None:
         return load_encoder(model, device=device, **given)
     # of another model the store's parameters say nothing
-    shared = store.encoder_parameters if str(model) == store.deformer_model else {}
+    shared = store.encoder_parameters if absolute_folder(model) == store.deformer_model else {}
     return load_encoder(
         model,
         device=device,

@@ -15,6 +15,7 @@ logger = logging.getLogger(__name__)
 
 SETTINGS_FILE = "training_config.json"
 _INPUTS = "inputs"
+_PROCESSES = "processes"
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ class TrainingConfig:
         :param folder: made where it does not exist.
         """
         Path(folder).mkdir(parents=True, exist_ok=True)
-        written = {**asdict(self), _INPUTS: self._inputs()}
+        written = {**asdict(self), _PROCESSES: count_processes(), _INPUTS: self._inputs()}
         (Path(folder) / SETTINGS_FILE).write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
 
     def is_kept_in(self, folder: str | os.PathLike[str]) -> bool:
@@ -173,7 +174,14 @@ class TrainingConfig:
         :raises ValueError: names what differs.
         """
         path = Path(folder) / SETTINGS_FILE
-        if path.is_file() and (differing := self._differences(read_settings(path))):
+        begun = read_settings(path) if path.is_file() else None
+        if begun is None:
+            return
+        differing = self._differences(begun)
+        # each has a batch of its own; a run from before they were kept has none to compare
+        if (processes := begun.get(_PROCESSES, count_processes())) != count_processes():
+            differing.append(f"{_PROCESSES}: {processes} then, {count_processes()} now")
+        if differing:
             msg = (
                 f"The checkpoints in {str(folder)!r} are of a run with other settings ({'; '.join(differing)}). "
                 "Give the same settings or another folder, or remove the checkpoints to begin anew, as "
@@ -200,6 +208,11 @@ class TrainingConfig:
         files = {path: digest_files([path]) for path in (*self.train, *self.unlabelled) if Path(path).is_file()}
         checkpoints = {name: digest_checkpoint(name) for name in (self.model, self.teacher) if name is not None}
         return {**files, **checkpoints}
+
+
+def count_processes() -> int:
+    """How many torchrun started, or one."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def read_settings(path: Path) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -16,7 +18,7 @@ from haystack_deformer.modeling.loading import resolve_config
 from haystack_deformer.passages import PassageTokenizer, load_tokenizer
 from haystack_deformer.training.attention import AttentionByProducts
 from haystack_deformer.training.checkpoints import checkpoints_in, last_checkpoint
-from haystack_deformer.training.config import SETTINGS_FILE, TrainingConfig
+from haystack_deformer.training.config import SETTINGS_FILE, TrainingConfig, count_processes
 from haystack_deformer.training.distillation import check_teacher
 from haystack_deformer.training.features import SquadFeatures, collate_numbered
 from haystack_deformer.training.negatives import hard_negatives
@@ -90,11 +92,13 @@ def train(
     if last is not None:
         logger.info("Going on from %s.", last)
     try:
-        with AttentionByProducts():
+        with AttentionByProducts() if config.bf16 else nullcontext():
             trainer.train(resume_from_checkpoint=None if last is None else str(last))
     finally:
         # transformers leaves it set, and the next run of this process would be in bfloat16 unasked
         os.environ.pop("ACCELERATE_MIXED_PRECISION", None)
+    # in few steps a climbing cut may not have arrived
+    model.deformer_config = replace(model.deformer_config, lower_layers=config.lower_layers)
     model.eval()
     if trainer.is_world_process_zero():
         model.save_pretrained(output, passages.tokenizer, dtype=dtype)
@@ -105,7 +109,7 @@ def train(
 
 def several_processes() -> bool:
     """Whether torchrun started more than this one."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+    return count_processes() > 1
 
 
 def _load_student(

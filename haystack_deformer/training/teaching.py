@@ -102,9 +102,12 @@ class Teacher:
         device = inputs["passage_ids"].device.type
         with torch.no_grad(), torch.autocast(device, torch.bfloat16, enabled=self.bf16):
             lesson = Lesson.of(self.model(**asked, output_hidden_states=self.layers > 0), self.layers)
-        if self.kept is not None:
-            self.kept.write(features, lesson)
-        return lesson
+        if self.kept is None:
+            return lesson
+        self.kept.write(features, lesson)
+        # as it is kept: a run that was stopped reads what another computes
+        kept = self.kept.read(features, inputs["passage_ids"].shape[1], inputs["passage_ids"].device)
+        return lesson if kept is None else kept
 
 
 class KeptLessons:

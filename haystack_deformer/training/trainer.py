@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -14,6 +15,7 @@ from torch.utils.data import Sampler
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering, SpanLogits
+from haystack_deformer.training.checkpoints import checkpoints_in
 from haystack_deformer.training.config import TrainingConfig
 from haystack_deformer.training.distillation import kd_loss, lrs_loss
 from haystack_deformer.training.sampling import SharedWindowSampler
@@ -87,6 +89,10 @@ class DeFormerTrainer(Trainer):
         if not torch.isfinite(loss):
             raise FloatingPointError(_lost(f"the loss is {float(loss)}", self.state.global_step))
         return (loss, output) if return_outputs else loss
+
+    def _sorted_checkpoints(self, output_dir: str | None = None, *args: Any, **kwargs: Any) -> list[str]:  # noqa: ARG002
+        # transformers' own takes copies that a user put aside for checkpoints, and removes them
+        return [str(path) for path in checkpoints_in(Path(output_dir or self.args.output_dir))]
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """

@@ -49,6 +49,15 @@ class TestSubject:
         assert len(tokenizer(subject.questions[0], add_special_tokens=False)["input_ids"]) == 13
         assert tokenizer.unk_token_id not in tokenizer(subject.documents[0].content)["input_ids"]
 
+    def test_words_are_one_token_of_another_vocabulary(self, tmp_path: Path) -> None:
+        model = str(Path(__file__).parents[2] / "examples" / "models" / "deformer-minilm-l6-k4")
+        subject = load_subject(tmp_path, model)
+        tokenizer = load_tokenizer(model)
+        assert sorted(
+            len(tokenizer(document.content, add_special_tokens=False)["input_ids"]) for document in subject.documents
+        ) == list(XQUAD_LENGTHS)
+        assert len(subject.words) > 10_000
+
     def test_from_a_file(self, bert: str, tmp_path: Path) -> None:
         qas = [{"id": "1", "question": "who", "answers": [{"text": "a", "answer_start": 0}]}]
         data = {"data": [{"paragraphs": [{"context": "a river", "qas": qas}]}]}
@@ -181,8 +190,8 @@ class TestReaders:
         memory_module._main({**arguments, "name": "TransformersReader"})
         assert int(capsys.readouterr().out.split()[-1]) > 50
 
-    def test_the_cut_0_is_a_cut(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(subject_module, "make_bert", lambda folder, _: folder)
+    def test_the_cut_0_is_a_cut(self, bert: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(subject_module, "make_bert", lambda *_: bert)
         assert [load_subject(tmp_path, None, cut).lower_layers for cut in (None, 0, 3)] == [9, 0, 3]
 
     def test_what_is_not_installed_is_named_and_left_out(

@@ -139,3 +139,14 @@ def test_saved_with_the_index(make_faiss: Any, tmp_path: Path) -> None:
 
 def test_kept_by_a_copy(make_memory: Any) -> None:
     assert lengths_of(pickle.loads(pickle.dumps(make_memory(**LENGTHS)))) == (50, 10, 15)
+
+
+def test_a_relative_path_is_that_of_the_time(
+    make_store: Any, tiny_deformer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tiny_deformer.parent)
+    store = make_store(deformer_model=tiny_deformer.name)
+    monkeypatch.chdir(tmp_path)
+    assert store.deformer_model == str(tiny_deformer)
+    store.write_documents([Document(content="paris is")])
+    assert store.describe_representations()["count"] == 1

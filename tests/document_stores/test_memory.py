@@ -92,3 +92,14 @@ def test_can_be_copied_as_the_parent_can(make_memory: Any, copied: Any) -> None:
     other.delete_documents()
     assert other.describe_representations()["count"] == 0
     assert store.describe_representations()["count"] == 2
+
+
+def test_texts_without_a_word_for_keywords(make_memory: Any) -> None:
+    store = make_memory(use_bm25=True)
+    store.write_documents([Document(content="A", id="1")])
+    assert store.query("paris") == []
+    store.write_documents([Document(content="paris is", id="2")])
+    assert [document.id for document in store.query("paris", top_k=1)] == ["2"]
+    store.delete_documents(ids=["2"])
+    assert store.query("paris") == []
+    assert store.describe_representations()["count"] == 1

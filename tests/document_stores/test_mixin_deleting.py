@@ -163,3 +163,24 @@ def test_deleting_from_nothing_loads_no_model(store: Any) -> None:
     store.delete_documents(ids=["1"])
     store.delete_index("other")
     assert not store._states.loaded
+
+
+def test_one_id_is_no_list(filled: Any) -> None:
+    before = filled.get_document_count()
+    with pytest.raises(ValueError, match=r"ids must be a list, got '12': give \['12'\]"):
+        filled.delete_documents(ids="12")
+    assert filled.get_document_count() == before
+
+
+def test_an_empty_list_of_ids_deletes_nothing(filled: Any, stored: Any) -> None:
+    documents = filled.get_document_count()
+    filled.delete_documents(ids=[])
+    filled.delete_documents(ids=[], filters={"country": ["germany"]})
+    assert filled.get_document_count() == documents
+    assert stored(filled, *ALL) == list(ALL)
+
+
+def test_ids_that_can_be_read_once(filled: Any) -> None:
+    identifier, *others = (document.id for document in filled.get_all_documents())
+    filled.delete_documents(ids=(each for each in [identifier]))
+    assert {document.id for document in filled.get_all_documents()} == set(others)

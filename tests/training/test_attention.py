@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from haystack_deformer.modeling import DeFormerConfig, DeFormerForQuestionAnswering
 from haystack_deformer.training.attention import AttentionByProducts
+from tests.modeling.backbones.families import FAMILIES, VOCABULARY, Family
 
 
 @pytest.fixture
@@ -19,7 +23,7 @@ def heads() -> list[Tensor]:
 def _masks() -> dict[str, Tensor | None]:
     present = torch.ones(2, 1, 1, 7, dtype=torch.bool)
     present[1, ..., 5:] = False
-    added = torch.zeros(2, 1, 1, 7).masked_fill(~present, torch.finfo(torch.float32).min)
+    added = torch.zeros(2, 1, 1, 7).masked_fill(~present, torch.finfo(torch.bfloat16).min)
     return {"none": None, "bool": present, "added": added.to(torch.bfloat16)}
 
 
@@ -68,3 +72,41 @@ class TestAttentionByProducts:
         with AttentionByProducts():
             output = F.scaled_dot_product_attention(*heads, is_causal=True)
         assert output.equal(expected)
+
+
+def test_a_row_that_sees_nothing_is_no_nan(heads: list[Tensor]) -> None:
+    """Such is padding in layers that look at their neighbourhood alone, with the mask of states in fp32."""
+    mask = torch.full((2, 1, 7, 7), torch.finfo(torch.float32).min)
+    mask[:, :, :5, :5] = 0
+    with AttentionByProducts():
+        output = F.scaled_dot_product_attention(*heads, attn_mask=mask)
+    assert torch.isfinite(output).all()
+    assert all(torch.isfinite(values).all() for values in _gradients(output, heads))
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_every_family_learns_in_bfloat16(family: Family) -> None:
+    """The losses with it and without, of windows so unlike in length that padding is far from all that is there."""
+    # without dropout
+    model = DeFormerForQuestionAnswering(family.model(), DeFormerConfig(1, 60, 16, max_question_length=14)).eval()
+    torch.manual_seed(0)
+    passage_mask = torch.ones(2, 40, dtype=torch.int64)
+    passage_mask[1, 6:] = 0
+    batch = {
+        "question_ids": torch.randint(5, VOCABULARY, (2, 6)),
+        "question_mask": torch.ones(2, 6, dtype=torch.int64),
+        "passage_ids": torch.randint(5, VOCABULARY, (2, 40)),
+        "passage_mask": passage_mask,
+        "passage_index": torch.arange(2),
+        "start_positions": torch.tensor([3, 2]),
+        "end_positions": torch.tensor([4, 2]),
+    }
+    losses = []
+    for mode in (nullcontext(), AttentionByProducts()):
+        model.zero_grad()
+        with mode, torch.autocast("cpu", torch.bfloat16):
+            loss = model(**batch).loss
+        loss.backward()
+        losses.append(loss.detach())
+        assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+    torch.testing.assert_close(losses[0], losses[1], rtol=0.05, atol=0.05)

@@ -34,3 +34,9 @@ def test_ends_where_it_is_to_stay(config: TrainingConfig, tmp_path: Path, monkey
     assert cuts == [1, 1, 1, 2, 2, 2, 3, 3, 3, 3]
     assert model.lower_layers == 3
     assert DeFormerForQuestionAnswering.from_pretrained(tmp_path).lower_layers == 3
+
+
+def test_is_there_at_the_end_of_few_steps(config: TrainingConfig, tmp_path: Path) -> None:
+    model = train(replace(config, lower_layers=3, cut_warmup_ratio=0.9, max_steps=1), tmp_path, progress_bar=False)
+    assert model.lower_layers == 3
+    assert DeFormerForQuestionAnswering.from_pretrained(tmp_path).lower_layers == 3

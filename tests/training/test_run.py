@@ -218,6 +218,14 @@ class TestResume:
         names = {path.name for path in (tmp_path / "checkpoints").glob("checkpoint-*")}
         assert names == {"checkpoint-3", "checkpoint-4"}
 
+    def test_keeps_copies_put_aside(self, config: TrainingConfig, tmp_path: Path) -> None:
+        aside = {"checkpoint-1-good", "checkpoint-best", "good-checkpoint-9"}
+        for name in aside:
+            (tmp_path / "checkpoints" / name).mkdir(parents=True)
+        train(replace(config, max_steps=4), tmp_path, save_steps=1, progress_bar=False)
+        names = {path.name for path in (tmp_path / "checkpoints").iterdir() if path.is_dir()}
+        assert names == {"checkpoint-3", "checkpoint-4", *aside}
+
 
 class TestBadInput:
     def test_data_is_refused_before_anything_is_written(self, config: TrainingConfig, tmp_path: Path) -> None:

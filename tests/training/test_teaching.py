@@ -73,6 +73,15 @@ def test_kept_equals_asked_in_batches_of_other_shapes(
         assert_same(known, Teacher(teacher, layers)(inputs, asked))
 
 
+def test_what_is_computed_is_what_is_kept(teacher: DeFormerForQuestionAnswering, features: Any, tmp_path: Path) -> None:
+    """A run that was stopped reads what another computes: both are to end with the same weights."""
+    keeping = Teacher(teacher, 1, kept=KeptLessons(tmp_path, features, teacher, 1))
+    computed, read = (keeping(*batch_of(features, 0, 1)) for _ in range(2))
+    assert computed.start_logits.equal(read.start_logits)
+    assert computed.end_logits.equal(read.end_logits)
+    assert computed.token_states[0].equal(read.token_states[0])
+
+
 def test_a_batch_with_an_unknown_feature_is_asked(
     teacher: DeFormerForQuestionAnswering, features: Any, tmp_path: Path
 ) -> None:

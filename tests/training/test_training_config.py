@@ -90,3 +90,14 @@ def test_a_setting_from_after_a_run_has_its_default(tmp_path: Path) -> None:
 def test_settings_that_cannot_be_are_refused(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(CONFIG, **values)
+
+
+def test_another_number_of_processes_is_another_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    CONFIG.save(tmp_path)
+    CONFIG.check_resumable(tmp_path)
+    monkeypatch.delenv("WORLD_SIZE")
+    with pytest.raises(ValueError, match="processes: 2 then, 1 now"):
+        CONFIG.check_resumable(tmp_path)
+    # what they made is the model of these settings all the same
+    assert CONFIG.is_kept_in(tmp_path)

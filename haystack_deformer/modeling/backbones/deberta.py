@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -57,7 +60,8 @@ class DebertaBackbone(EncoderBackbone):
         convolution = getattr(encoder, "conv", None)
         for number in range(start, stop):
             entered = states
-            states = first(self.layers[number](states, mask, relative_pos=distances, rel_embeddings=embeddings))
+            with self._precision(states):
+                states = first(self.layers[number](states, mask, relative_pos=distances, rel_embeddings=embeddings))
             if number == 0 and convolution is not None:
                 # each block by itself where the mask keeps them apart: neighbours across the border do not count
                 states = torch.stack(
@@ -67,6 +71,12 @@ class DebertaBackbone(EncoderBackbone):
                     ]
                 ).sum(dim=0)
         return unpack(states, order)
+
+    def _precision(self, states: Tensor) -> AbstractContextManager[Any]:
+        """Upstream's first version fills scores with a value that bfloat16 has not, where autocast made them so."""
+        if self.model.config.model_type == "deberta":
+            return torch.autocast(states.device.type, enabled=False)
+        return nullcontext()
 
 
 def _blocks(mask: Tensor, segments: Tensor) -> list[Tensor]:

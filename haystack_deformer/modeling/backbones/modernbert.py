@@ -60,8 +60,10 @@ class ModernBertBackbone(EncoderBackbone):
         if attention is None:
             attention = torch.ones((1, 1, 1, length), dtype=torch.bool, device=states.device)
         columns = torch.arange(length, device=states.device)
-        near = (columns[:, None] - columns[None]).abs() <= self.model.config.local_attention // 2
-        everywhere, nearby = (additive_mask(mask, states.dtype) for mask in (attention, attention & near))
+        distances = (columns[:, None] - columns[None]).abs()
+        # itself at least: a row of padding that sees nothing would be NaN where a softmax has no care for it
+        nearby = (attention & (distances <= self.model.config.local_attention // 2)) | (distances == 0)
+        everywhere, nearby = (additive_mask(mask, states.dtype) for mask in (attention, nearby))
         for layer in self.layers[start:stop]:
             states = first(layer(states, everywhere, sliding_window_mask=nearby, position_ids=context.positions))
         return unpack(states, order)
