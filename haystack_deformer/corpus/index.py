@@ -18,6 +18,7 @@ from haystack_deformer.corpus.settings import IndexSettings
 from haystack_deformer.document_stores import DeFormerFAISSDocumentStore
 from haystack_deformer.nodes import DeFormerReader
 from haystack_deformer.parameters import as_int
+from haystack_deformer.passages.tokenization import has_surrogate
 
 logger = logging.getLogger(__name__)
 
@@ -125,6 +126,9 @@ class CorpusIndex:
             before its end, so that the vectors may be of other passages.
         """
         top_k, top_k_retriever = as_int("top_k", top_k), as_int("top_k_retriever", top_k_retriever)
+        if has_surrogate(question):
+            msg = f"The question has half a character in it, such as of a shell that is not in UTF-8: {question!r}."
+            raise ValueError(msg)
         if self._unfinished.exists() or self._no_vectors:
             msg = f"The index in {str(self.folder)!r} is not finished: index the texts again, it goes on where it was."
             raise ValueError(msg)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Iterator, Mapping
+from itertools import count
 from pathlib import Path
 
 from haystack.schema import Document
+
+from haystack_deformer.passages.tokenization import has_surrogate
 
 logger = logging.getLogger(__name__)
 
@@ -105,8 +109,19 @@ def read_folder(folder: str | Path) -> dict[str, str]:
             logger.warning("%s is not UTF-8 (%s): what cannot be read is replaced.", path, error.reason)
             text = data.decode("utf-8-sig", errors="replace")
         if text.strip():
-            texts[str(path.relative_to(folder))] = text
+            texts[_name(path.relative_to(folder), texts)] = text
     if not texts:
         msg = f"No text in {str(folder)!r}: files named {', '.join('*' + suffix for suffix in _SUFFIXES)} are read."
         raise FileNotFoundError(msg)
     return texts
+
+
+def _name(path: Path, taken: Mapping[str, str]) -> str:
+    """A file's name for the documents' meta, which goes through tokenizers and JSON: half characters are replaced."""
+    name = str(path)
+    if not has_surrogate(name):
+        return name
+    whole = os.fsencode(path).decode("utf-8", "replace")
+    logger.warning("The name %s is not UTF-8: what cannot be read is replaced.", whole)
+    unlike = (whole if not number else f"{whole} ({number})" for number in count())
+    return next(name for name in unlike if name not in taken)

@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Literal, Optional, Union
 
 import torch
 from haystack.document_stores import InMemoryDocumentStore
+from haystack.schema import Document, Label
 
 from haystack_deformer.document_stores.arguments import representation_parameters
 from haystack_deformer.document_stores.guarding import Guarded, guards
@@ -16,9 +17,8 @@ _NOT_COPIED = ("_guard", "_label_guard", "_states", "_access", "_keeper", "_writ
 """Locks, handles and what holds the store itself."""
 
 
-@guards("write_labels", "get_label_count", "get_all_labels", "delete_labels", by="label_guard")
+@guards("get_label_count", "get_all_labels", "delete_labels", by="label_guard")
 @guards(
-    "write_documents",
     "get_document_by_id",
     "get_documents_by_id",
     "query_batch",
@@ -35,6 +35,35 @@ _NOT_COPIED = ("_guard", "_label_guard", "_states", "_access", "_keeper", "_writ
 )
 class GuardedMemory(Guarded):
     """Dictionaries that one thread reads at a time while another changes them, and BM25 without documents."""
+
+    def write_documents(self, documents: Any, index: Optional[str] = None, *args: Any, **kwargs: Any) -> None:
+        """As the parent does, which puts them among labels as well, and then can give neither."""
+        store: Any = super()
+        with self.guard:
+            self.check_kind(index, Document)
+            store.write_documents(documents, index, *args, **kwargs)
+
+    def write_labels(self, labels: Any, index: Optional[str] = None, *args: Any, **kwargs: Any) -> None:
+        """As the parent does, which puts them among documents as well, and then can give neither."""
+        store: Any = super()
+        with self.label_guard:
+            self.check_kind(index, Label)
+            store.write_labels(labels, index, *args, **kwargs)
+
+    def check_kind(self, index: Optional[str], kind: type) -> None:
+        """
+        Refuse an index of documents for labels, and one of labels for documents: both are in one dictionary.
+
+        :param index: its name; None: the default one of the kind.
+        :param kind: `Document` or `Label`.
+        :raises ValueError: names the index.
+        """
+        store: Any = self
+        other, default = ("labels", store.label_index) if kind is Document else ("documents", store.index)
+        held = next(iter(store.indexes.get(index, {}).values()), None)
+        if index == default or not isinstance(held, (kind, type(None))):
+            msg = f"The index {index!r} is of {other} in this store: give another for {kind.__name__.lower()}s."
+            raise ValueError(msg)
 
     def query(self, query: Optional[str], *args: Any, **kwargs: Any) -> List[Any]:
         """As the parent does, which raises where there was never a document, or all were deleted."""

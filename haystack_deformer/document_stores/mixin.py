@@ -240,16 +240,15 @@ class DeFormerDocumentStoreMixin(HidesReferences, _Store):
         Delete documents, then the states of texts that no document has any more.
 
         :param index: where; None: the default index.
-        :param ids: which; None: not narrowed by id. An empty list deletes nothing, where Haystack deletes all.
+        :param ids: which; None: not narrowed by id. An empty list deletes nothing; Haystack deletes all then.
         :param filters: which; None: not narrowed by meta.
         :param headers: for the parent, and for what is asked beside.
         :param parent_arguments: others that the parent has.
-        :raises ValueError: for one id that is no list; for filters of which Haystack would pass over a part, and delete
-            more.
+        :raises ValueError: for one id that is no list, and filters of which Haystack would pass over a part.
         """
         check_filters(filters)
         ids = checked_ids(ids)
-        if ids is not None and not ids:
+        if ids == []:
             return
         index = index or self.index
         with self._access.sending(headers), self._keeper.deleting(index, ids, filters):

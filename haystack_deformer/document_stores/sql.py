@@ -159,10 +159,19 @@ def path_beside(sql_url: str) -> str | None:
         if url.database is None or url.database in _IN_MEMORY:
             return None
         path = Path(url.database)
-        # of any other suffix the whole name counts: the states of "data.v1" and "data.v2" must not meet
-        return str(path.with_suffix(".representations") if path.suffix == ".db" else f"{path}.representations")
+        return str(beside(path, "representations"))
     msg = (
         f"The documents are in {url.render_as_string(hide_password=True)!r}, which is no plain file that states could "
         "be put beside: give representation_path, a folder on a local disk."
     )
     raise ValueError(msg)
+
+
+def beside(database: Path, suffix: str) -> Path:
+    """
+    A folder beside a database; of any suffix but `.db` the whole name counts: "data.v1" and "data.v2" must not meet.
+
+    :param database: its file.
+    :param suffix: of the folder, without a dot.
+    """
+    return database.with_suffix(f".{suffix}") if database.suffix == ".db" else Path(f"{database}.{suffix}")

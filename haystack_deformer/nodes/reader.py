@@ -119,6 +119,9 @@ class DeFormerReader(AnswerAttributes, EvaluatesReader, TellsOfReading, BaseRead
         store = deformer_store(document_store)
         if not as_bool("use_gpu", use_gpu):
             devices = ["cpu"]
+        if isinstance(devices, str):
+            # from an environment variable
+            devices = [name.strip() for name in devices.split(",") if name.strip()]
         # passages whose states are missing run as the store's did
         backends = [backend] if store is None else [backend, store.representation_backend]
         self.devices = [torch.device(device) for device in devices or [default_device(*backends)]]

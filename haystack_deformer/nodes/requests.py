@@ -9,6 +9,8 @@ from typing import Any
 from haystack.errors import HaystackError
 from haystack.schema import Document
 
+from haystack_deformer.document_stores.access import text_of
+
 
 @dataclass(frozen=True)
 class BatchRequest:
@@ -114,4 +116,4 @@ def check_documents(documents: Sequence[Any]) -> None:
 
 def readable(documents: Sequence[Document]) -> list[Document]:
     """Those that hold text: a table, an image or an empty document has no answer to mark."""
-    return [document for document in documents if isinstance(document.content, str) and document.content.strip()]
+    return [document for document in documents if text_of(document.content, document.content_type) is not None]

@@ -9,6 +9,7 @@ from haystack.document_stores import BaseDocumentStore, FAISSDocumentStore
 from haystack.nodes import DenseRetriever
 from haystack.schema import Document
 
+from haystack_deformer.document_stores.sql import beside
 from haystack_deformer.document_stores.tables import filled_indexes
 from haystack_deformer.rest_api.indexes import count_documents, have_faiss_index
 from haystack_deformer.rest_api.store_lock import sqlite_database
@@ -19,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 def keep_vectors(store: BaseDocumentStore | None, retriever: DenseRetriever | None) -> VectorCache | None:
     """
-    Keep the vectors of a FAISS index beside its documents, in the folder `x.vectors` beside the SQLite file `x.db`.
+    Keep the vectors of a FAISS index beside its documents, in the folder `x.vectors` for the SQLite file `x.db`.
 
     :param store: of any kind.
     :param retriever: that it is asked by; None: documents are not found by vectors.
@@ -28,7 +29,7 @@ def keep_vectors(store: BaseDocumentStore | None, retriever: DenseRetriever | No
     database = sqlite_database(store)
     if not isinstance(store, FAISSDocumentStore) or retriever is None or database is None:
         return None
-    return VectorCache(database.with_suffix(".vectors"), retriever)
+    return VectorCache(beside(database, "vectors"), retriever)
 
 
 def embed_missing(

@@ -30,6 +30,9 @@ def checked_filters(filters: dict[str, Any] | None) -> dict[str, Any] | None:
 
 def _check(comparison: Comparison) -> None:
     path, operator, value = comparison
+    if operator in _ORDERING and value is None:
+        msg = f"{path} must be text or a number, which null is neither before nor after."
+        raise ValueError(msg)
     if has_half_character(path):
         msg = f"A field's name has half a character in it (a lone surrogate): {path!r}."
         raise ValueError(msg)

@@ -12,6 +12,7 @@ from typing import Any
 
 from fastapi import HTTPException
 from haystack.document_stores import BaseDocumentStore
+from haystack.errors import DuplicateDocumentError
 from haystack.nodes import PreProcessor
 from sqlalchemy.orm import scoped_session
 from starlette.requests import Request
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 _REFUSALS = (ValueError, TypeError, NotImplementedError, AssertionError)
 """What nodes raise for parameters that they cannot work with."""
+_REQUESTS_OWN = (UnicodeError, EmptyQuestionError, DuplicateDocumentError)
+"""What they raise for questions and files."""
 
 _NO_SENTENCES = (
     "the server has no data of NLTK, punkt_tab, to find sentences by: send split_respect_sentence_boundary=false, and "
@@ -172,7 +175,7 @@ class Service:
                 # its own message tells folders of the server
                 cause = ValueError(_NO_SENTENCES)
             # where a request gives nothing but the question or files, most mistakes are the server's own
-            if isinstance(cause, (UnicodeError, EmptyQuestionError)) or (params and isinstance(cause, _REFUSALS)):
+            if isinstance(cause, _REQUESTS_OWN) or (params and isinstance(cause, _REFUSALS)):
                 logger.warning("Node %s refused a request: %s", node, cause)
                 raise HTTPException(400, f"The node {node} refused the request: {cause}") from error
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import shutil
 import time
+import unicodedata
 import uuid
 import zipfile
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ _SUFFIXES: dict[type[BaseConverter], set[str]] = {
 }
 _ZIPPED = {".docx", ".pptx"}
 _BLOCK = 1 << 20
+_TURNING = {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"}
 
 
 def accepted_suffixes(converters: list[BaseConverter]) -> set[str] | None:
@@ -58,11 +60,16 @@ def safe_name(name: str | None) -> str:
     :raises HTTPException: 400 where nothing is left of it.
     """
     last = PurePosixPath((name or "").replace("\\", "/")).name
-    if last in ("", ".", "..") or not last.isprintable():
+    if last in ("", ".", "..") or any(_is_hidden(letter) for letter in last):
         raise HTTPException(400, f"{name!r} is no name for a file.")
     if len(last.encode("utf-8", "replace")) > _LONGEST_NAME:
         raise HTTPException(400, f"The name {last[:40]!r}... is longer than {_LONGEST_NAME} bytes.")
     return last
+
+
+def _is_hidden(letter: str) -> bool:
+    """What shows a name as another: control characters, breaks, half characters and what turns the direction round."""
+    return unicodedata.category(letter) in {"Cc", "Cs", "Zl", "Zp"} or unicodedata.bidirectional(letter) in _TURNING
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -18,8 +18,11 @@ from haystack_deformer.representations import LmdbRepresentationStore, Represent
 
 logger = logging.getLogger(__name__)
 
-_PROBE = Document(content="The river Seine flows through Paris.")
-_PROBE_KEY = b"probe"
+_PROBES = {
+    b"probe": Document(content="The river Seine flows through Paris."),
+    # longer than any window: it shows where the retriever cuts texts off
+    b"probe of a long text": Document(content=" ".join(f"The river flows by town {number}." for number in range(200))),
+}
 _TOLERANCE = 1e-3
 """Between vectors of one text by one model, whose batches differ; another model's differ by more."""
 _REMOVED_AT_ONCE = 1_000
@@ -31,8 +34,8 @@ class VectorCache:
     """
     Stands before a retriever's `embed_documents`: what it has embedded once it does not embed again.
 
-    Whether the retriever still makes the same vectors is asked once, when the cache is opened, with a sentence that is
-    kept beside them; where it does not, all of them go.
+    Whether the retriever still makes the same vectors is asked once, when the cache is opened, with two texts whose
+    vectors are kept beside them; where it does not, all of them go.
 
     :param folder: made where it does not exist.
     :param retriever: whose method is replaced, for this instance alone.
@@ -67,7 +70,7 @@ class VectorCache:
     @property
     def count(self) -> int:
         """Vectors that are kept, of texts that are in documents or were."""
-        return max(0, len(self._store) - 1)
+        return max(0, len(self._store) - len(_PROBES))
 
     def tidy(self, documents: Iterable[Document]) -> None:
         """
@@ -89,7 +92,7 @@ class VectorCache:
         :param documents: all that there are.
         :return: how many were removed.
         """
-        kept = {self._key(document) for document in documents} | {_PROBE_KEY}
+        kept = {self._key(document) for document in documents} | set(_PROBES)
         unused = [key for key in self._store.keys() if key not in kept]  # noqa: SIM118  # no dictionary
         for first in range(0, len(unused), _REMOVED_AT_ONCE):
             self._store.delete(unused[first : first + _REMOVED_AT_ONCE])
@@ -123,11 +126,16 @@ class VectorCache:
             logger.warning("%d vectors could not be kept: %s", len(vectors), error)
 
     def _check_probe(self) -> None:
-        probe = np.asarray(self._compute([_PROBE]), dtype=np.float32)[0]
-        kept = self._read([_PROBE_KEY]).get(_PROBE_KEY)
-        if kept is not None and kept.shape == probe.shape and np.allclose(kept, probe, atol=_TOLERANCE):
+        probes = dict(zip(_PROBES, np.asarray(self._compute(list(_PROBES.values())), dtype=np.float32), strict=True))
+        kept = self._read(list(probes))
+        same = all(
+            vector.shape == probes[key].shape and np.allclose(vector, probes[key], atol=_TOLERANCE)
+            for key, vector in kept.items()
+        )
+        if same and len(kept) == len(probes):
             return
-        if kept is not None:
-            logger.warning("The retriever's model makes other vectors than those that were kept: all are computed.")
+        if kept:
+            # without the second they were kept by a release that could not tell
+            logger.warning("The retriever makes other vectors than those that were kept, or may: all are computed.")
             self.keep_only(())
-        self._write({_PROBE_KEY: probe})
+        self._write(probes)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -69,3 +70,10 @@ def test_read_folder_says_what_is_missing(tmp_path: Path) -> None:
         read_folder(tmp_path / "none")
     with pytest.raises(FileNotFoundError, match=r"\*\.md"):
         read_folder(tmp_path)
+
+
+def test_names_that_are_not_utf8(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in (b"caf\xe9.txt", b"caf\xe8.txt"):
+        (tmp_path / os.fsdecode(name)).write_text("text", encoding="utf-8")
+    assert sorted(read_folder(tmp_path)) == ["caf\ufffd.txt", "caf\ufffd.txt (1)"]
+    assert "is not UTF-8" in caplog.text

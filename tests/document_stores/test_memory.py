@@ -103,3 +103,25 @@ def test_texts_without_a_word_for_keywords(make_memory: Any) -> None:
     store.delete_documents(ids=["2"])
     assert store.query("paris") == []
     assert store.describe_representations()["count"] == 1
+
+
+def test_labels_and_documents_stay_apart(make_memory: Any) -> None:
+    store = make_memory(use_bm25=True)
+    document = Document(content=PARIS)
+    label = Label(
+        query="which",
+        document=document,
+        answer=None,
+        is_correct_answer=True,
+        is_correct_document=True,
+        origin="user-feedback",
+    )
+    store.write_documents([document])
+    store.write_documents([document], index="more")
+    store.write_labels([label])
+    for index in ("document", "more"):
+        with pytest.raises(ValueError, match=f"The index '{index}' is of documents"):
+            store.write_labels([label], index=index)
+    with pytest.raises(ValueError, match="The index 'label' is of labels"):
+        store.write_documents([document], index="label")
+    assert store.query("paris")[0].content == PARIS

@@ -71,9 +71,10 @@ def test_delete(uploaded: TestClient) -> None:
         {"filters": {"$or": []}},
         {"filters": {"$not": []}},
         {"filters": {"$not": {"$eq": "france.txt"}}},
+        {"filters": {"year": {"$gt": None}}},
         [],
     ],
-    ids=range(19),
+    ids=range(20),
 )
 def test_refused(uploaded: TestClient, action: str, body: Any) -> None:
     response = uploaded.post(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from haystack.document_stores import InMemoryDocumentStore
 
 from haystack_deformer.rest_api.squad import _around
 
@@ -105,6 +107,28 @@ def test_a_label_index_of_its_own(client: TestClient) -> None:
     assert client.delete("/feedback", params=other).status_code == 200
     assert client.get("/feedback", params=other).json() == []
     assert len(client.get("/feedback").json()) == 1
+
+
+def test_an_index_of_documents_is_none_for_labels_in_memory(uploaded: TestClient) -> None:
+    store = uploaded.app.state.service.document_store  # type: ignore[attr-defined]
+    index = {"index": store.index}
+    in_memory = isinstance(store, InMemoryDocumentStore)
+    # a database has tables of their own for both
+    assert uploaded.post("/feedback", json=feedback(), params=index).status_code == (400 if in_memory else 200)
+    for method, path in (
+        ("GET", "/feedback"),
+        ("POST", "/eval-feedback"),
+        ("GET", "/export-feedback"),
+        ("DELETE", "/feedback"),
+    ):
+        assert uploaded.request(method, path, params=index).status_code == (400 if in_memory else 200)
+    assert uploaded.post("/query", json={"query": "what is the capital?"}).status_code == 200
+    if in_memory:
+        params = {"additional_params": json.dumps({"DocumentStore": {"index": store.label_index}})}
+        files = [("files", ("rome.txt", b"rome is the capital of italy."))]
+        response = uploaded.post("/file-upload", files=files, data=params)
+        assert response.status_code == 400
+        assert "is of labels" in response.text
 
 
 def test_an_answer_in_a_table(client: TestClient) -> None:

@@ -13,6 +13,7 @@ import pytest
 from fastapi import HTTPException
 from fastapi.testclient import TestClient
 from haystack.document_stores import SQLDocumentStore
+from haystack.nodes import TextConverter
 
 from haystack_deformer.rest_api.params import BOUNDS
 from haystack_deformer.rest_api.uploads import _check_zip, safe_name, saved
@@ -124,6 +125,23 @@ def test_paths_in_names_are_cut_off(client: TestClient, name: str) -> None:
 def test_no_names(name: str | None) -> None:
     with pytest.raises(HTTPException):
         safe_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["\u8cc7\u6599\u30001.txt", "10.00\u202fAM.txt", "a\xa0b.txt", "\U0001f468\u200d\U0001f469.txt"]
+)
+def test_names_in_all_languages(name: str) -> None:
+    assert safe_name(name) == name
+
+
+def test_what_the_server_lacks_is_not_the_files_fault(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def convert(*args: Any, **kwargs: Any) -> Any:
+        raise NameError("name 'langdetect' is not defined")
+
+    monkeypatch.setattr(TextConverter, "convert", convert)
+    response = upload(client, ("a.txt", b"paris"))
+    assert response.status_code == 500
+    assert "langdetect" not in response.text
 
 
 def test_no_files(client: TestClient) -> None:

@@ -221,3 +221,35 @@ def test_vectors_go_with_their_documents(write_pipelines: Any, tmp_path: Path) -
         assert kept(client) == 1
     with TestClient(create_app(settings)) as client:
         assert kept(client) == 0
+
+
+class Truncating(Retriever):
+    """Embeds the first characters of a text, as a model does whose windows end there."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__()
+        self.length = length
+
+    def embed_documents(self, documents: list[Document]) -> np.ndarray:
+        return super().embed_documents([Document(content=document.content[: self.length]) for document in documents])
+
+
+def test_windows_of_another_length_make_their_own(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    text = "a" * 900
+    for length in (800, 200):
+        retriever: Any = Truncating(length)
+        cache = VectorCache(tmp_path, retriever)
+        assert retriever.embed_documents(documents(text)).round(3).tolist() == [[1, length]]
+        cache.close()
+    assert "makes other vectors" in caplog.text
+
+
+def test_what_an_earlier_release_kept_is_computed_again(tmp_path: Path) -> None:
+    cache, retriever = open_cache(tmp_path)
+    retriever.embed_documents(documents("a"))
+    cache._store.delete([b"probe of a long text"])
+    cache.close()
+    cache, retriever = open_cache(tmp_path)
+    assert cache.count == 0
+    retriever.embed_documents(documents("a"))
+    assert retriever.embedded == ["a"]

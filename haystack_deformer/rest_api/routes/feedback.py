@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Query
 from haystack.schema import Label
 
+from haystack_deformer.document_stores.memory import GuardedMemory
 from haystack_deformer.rest_api.characters import WholeJSONResponse, check_whole
 from haystack_deformer.rest_api.encoding import plain_label
 from haystack_deformer.rest_api.schema import CreateLabelRequest, FeedbackMetrics, FilterRequest, LabelModel
@@ -20,6 +21,7 @@ TheService = Annotated[Service, Depends(get_service)]
 def post_feedback(feedback: CreateLabelRequest, service: TheService, index: str | None = None) -> None:
     """Say of an answer whether it was right, and whether the document was. `index` is that of the labels."""
     check_whole("The feedback", feedback)
+    _check_index(service, index)
     with service.records.place(), service.work():
         try:
             label = feedback.to_label()
@@ -31,6 +33,7 @@ def post_feedback(feedback: CreateLabelRequest, service: TheService, index: str 
 @router.get("/feedback", response_model=list[LabelModel])
 def get_feedback(service: TheService, index: str | None = None) -> WholeJSONResponse:
     """All that was said."""
+    _check_index(service, index)
     with service.records.place(), service.work():
         return WholeJSONResponse([plain_label(label) for label in service.document_store.get_all_labels(index=index)])
 
@@ -38,6 +41,7 @@ def get_feedback(service: TheService, index: str | None = None) -> WholeJSONResp
 @router.delete("/feedback")
 def delete_feedback(service: TheService, index: str | None = None) -> None:
     """Delete what users said; labels of another origin stay."""
+    _check_index(service, index)
     with service.records.place(), service.work():
         # no ids would mean all labels
         if ids := [label.id for label in _by_users(service, index)]:
@@ -49,6 +53,7 @@ def get_feedback_metrics(
     service: TheService, filters: FilterRequest | None = None, index: str | None = None
 ) -> dict[str, Any]:
     """How often answers and documents were right: of all labels, or of those that fit: `{"query": ["..."]}`."""
+    _check_index(service, index)
     with service.records.place(), service.work():
         wanted = (filters.filters if filters else None) or {}
         labels = [label for label in _by_users(service, index) if _fits(label, wanted)]
@@ -73,6 +78,7 @@ def export_feedback(
 
     `full_document_context=false` cuts documents to `context_size` characters around the answer.
     """
+    _check_index(service, index)
     with service.records.place(), service.work():
         labels = _by_users(service, index)
     # right document and wrong answer: neither an example of an answer nor of a passage without one
@@ -82,6 +88,16 @@ def export_feedback(
     size = None if full_document_context else context_size
     entries = [squad_entry(label, size) for label in labels]
     return WholeJSONResponse({"data": [entry for entry in entries if entry is not None]})
+
+
+def _check_index(service: Service, index: str | None) -> None:
+    """In memory documents and labels of one index are in one place, and every question would meet the labels."""
+    store = service.document_store
+    if index is not None and isinstance(store, GuardedMemory):
+        try:
+            store.check_kind(index, Label)
+        except ValueError as error:
+            raise HTTPException(400, str(error)) from error
 
 
 def _by_users(service: Service, index: str | None) -> list[Label]:

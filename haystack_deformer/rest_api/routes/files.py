@@ -22,6 +22,10 @@ _CLASSIFICATION = ("label", "score", "details")
 """What SQL stores take out of the field of the meta, which Haystack's TransformersDocumentClassifier writes."""
 
 
+_OUR_OWN = (NameError, ImportError, AttributeError, MemoryError, PermissionError)
+"""What converters raise where the server lacks something; Haystack leaves names of missing packages undefined."""
+
+
 def converter_params(
     remove_numeric_tables: Annotated[bool | None, Form()] = None,
     valid_languages: Annotated[list[str] | None, Form()] = None,
@@ -94,7 +98,9 @@ def upload_file(
         except HTTPException:
             raise
         except Exception as error:
-            if record.failed in {node.name for node in converters}:
+            # a package that is missing, or a folder that may not be read, is no fault of the file's
+            ours = isinstance(error.__cause__ or error, _OUR_OWN)
+            if not ours and record.failed in {node.name for node in converters}:
                 names = [name for _, name in written]
                 raise HTTPException(400, f"{record.failed} cannot read {names}: {error.__cause__ or error}") from error
             raise
