@@ -40,13 +40,14 @@ def measure(
     teacher: Annotated[Path, typer.Option(help="The model with full attention that the others are compared with.")],
     run: Annotated[list[str], typer.Option(help="How it was trained, an equals sign, the model's folder.")],
     codecs: Annotated[list[str], typer.Option(help="Codecs that the states go through.")],
+    teacher_name: Annotated[str, typer.Option(help="What the table calls the teacher.")] = "teacher",
 ) -> None:
     """Exact match and F1 of models through codecs, compared with their teacher."""
     examples = load_squad([data], keep_misplaced=True)[0]
     baseline = evaluate(load_encoder(teacher), examples, codec="Flat")
     rows = {(row["how"], row["lower_layers"], row["codec"]): row for row in _rows()}
-    measured = [("teacher", teacher, {"Flat": baseline})]
-    _keep_settings("teacher", teacher)
+    measured = [(teacher_name, teacher, {"Flat": baseline})]
+    _keep_settings(teacher_name, teacher)
     for how, folder in (one.split("=", 1) for one in run):
         measured.append((how, Path(folder), evaluate_codecs(load_encoder(folder), examples, codecs)))
         _keep_settings(how, Path(folder))
@@ -126,7 +127,7 @@ def _table() -> Iterator[str]:
     for row in _rows():
         cells = (
             *(row["how"], row["lower_layers"], f"`{row['codec']}`", f"{row['exact']:.1f}", f"{row['f1']:.1f}"),
-            *("" if row["how"] == "teacher" else row["f1_to_teacher"], f"{row['times_less_computed']:.1f}"),
+            *(row["f1_to_teacher"] if row["lower_layers"] else "", f"{row['times_less_computed']:.1f}"),
             f"{row['bytes_per_passage']:,}" if row["bytes_per_passage"] else "",
         )
         yield "| " + " | ".join(map(str, cells)) + " |"

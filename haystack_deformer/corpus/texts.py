@@ -98,7 +98,7 @@ def read_folder(folder: str | Path) -> dict[str, str]:
     if not folder.is_dir():
         msg = f"No such folder: {str(folder)!r}."
         raise FileNotFoundError(msg)
-    texts = {}
+    texts: dict[str, str] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() not in _SUFFIXES or not path.is_file():
             continue

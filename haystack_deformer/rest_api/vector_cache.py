@@ -21,7 +21,9 @@ logger = logging.getLogger(__name__)
 _PROBES = {
     b"probe": Document(content="The river Seine flows through Paris."),
     # longer than any window: it shows where the retriever cuts texts off
-    b"probe of a long text": Document(content=" ".join(f"The river flows by town {number}." for number in range(200))),
+    b"probe of a long text": Document(
+        content=" ".join(f"The river Seine flows by town {number}." for number in range(200))
+    ),
 }
 _TOLERANCE = 1e-3
 """Between vectors of one text by one model, whose batches differ; another model's differ by more."""

@@ -136,7 +136,8 @@ def test_names_in_all_languages(name: str) -> None:
 
 def test_what_the_server_lacks_is_not_the_files_fault(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     def convert(*args: Any, **kwargs: Any) -> Any:
-        raise NameError("name 'langdetect' is not defined")
+        msg = "name 'langdetect' is not defined"
+        raise NameError(msg)
 
     monkeypatch.setattr(TextConverter, "convert", convert)
     response = upload(client, ("a.txt", b"paris"))
