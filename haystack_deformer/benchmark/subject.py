@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,6 @@ class Subject:
     :param lower_layers: the cut; None: what the model records.
     :param questions: some texts.
     :param documents: passages.
-    :param words: of one token each, for passages of a given length.
     :param description: of all that, in a line.
     """
 
@@ -43,8 +43,12 @@ class Subject:
     lower_layers: int | None
     questions: Sequence[str]
     documents: Sequence[Document]
-    words: Sequence[str]
     description: str
+
+    @cached_property
+    def words(self) -> list[str]:
+        """Words of one token each, for passages of a given length; looked for when they are asked for."""
+        return one_token_words(self.model)
 
 
 def make_bert(folder: str | os.PathLike[str], seed: int = 0, **config: int) -> Path:
@@ -126,8 +130,8 @@ def load_subject(
     if model is None:
         model = str(make_bert(folder / "bert-base-random", seed))
         lower_layers = 9 if lower_layers is None else lower_layers
-    words = one_token_words(model)
     if data is None:
+        words = one_token_words(model)
         documents = random_documents(rng, words, rng.permutation(XQUAD_LENGTHS).tolist())
         questions = [f"{random_text(rng, words, _QUESTION_TOKENS - 1)}?" for _ in range(50)]
         what = "random words in passages of XQuAD's lengths"
@@ -136,4 +140,4 @@ def load_subject(
         documents = [Document(content=text) for text in dict.fromkeys(example.context for example in examples)]
         questions = [example.question for example in examples]
         what = Path(data).name
-    return Subject(model, lower_layers, questions, documents, words, f"{name}, {what}")
+    return Subject(model, lower_layers, questions, documents, f"{name}, {what}")

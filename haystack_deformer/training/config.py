@@ -174,9 +174,9 @@ class TrainingConfig:
         :raises ValueError: names what differs.
         """
         path = Path(folder) / SETTINGS_FILE
-        begun = read_settings(path) if path.is_file() else None
-        if begun is None:
+        if not path.is_file():
             return
+        begun = read_settings(path)
         differing = self._differences(begun)
         # each has a batch of its own; a run from before they were kept has none to compare
         if (processes := begun.get(_PROCESSES, count_processes())) != count_processes():

@@ -93,10 +93,9 @@ class Teacher:
         :param inputs: from `collate`.
         :param features: their numbers in the data set.
         """
-        if self.kept is not None:
-            known = self.kept.read(features, inputs["passage_ids"].shape[1], inputs["passage_ids"].device)
-            if known is not None:
-                return known
+        known = self._known(inputs, features)
+        if known is not None:
+            return known
         asked = {name: value for name, value in inputs.items() if not name.endswith("_positions")}
         # transformers gives autocast to the student alone where it runs on a GPU or in several processes
         device = inputs["passage_ids"].device.type
@@ -106,8 +105,12 @@ class Teacher:
             return lesson
         self.kept.write(features, lesson)
         # as it is kept: a run that was stopped reads what another computes
-        kept = self.kept.read(features, inputs["passage_ids"].shape[1], inputs["passage_ids"].device)
-        return lesson if kept is None else kept
+        return self._known(inputs, features) or lesson
+
+    def _known(self, inputs: dict[str, Tensor], features: Sequence[int]) -> Lesson | None:
+        """What is kept of a batch."""
+        passages = inputs["passage_ids"]
+        return None if self.kept is None else self.kept.read(features, passages.shape[1], passages.device)
 
 
 class KeptLessons:
