@@ -87,15 +87,16 @@ def _lengths(encoder: PassageEncoder, examples: Sequence[SquadExample]) -> dict[
 
 @app.command()
 def show() -> None:
-    """Print the table, draw the plots."""
+    """Print the tables, draw the plots."""
     mpl.use("agg")
-    typer.echo("\n".join(_table()))
     rows = _rows()
     exact = [row for row in rows if row["codec"] in _EXACT]
-    coded = {(row["how"], row["lower_layers"]) for row in rows if row not in exact}
+    compressed = {(row["how"], row["lower_layers"]) for row in rows if row not in exact}
+    coded = [row for row in rows if (row["how"], row["lower_layers"]) in compressed]
+    typer.echo("\n".join([*_table(exact), "", *_codec_table(coded)]))
     for column, label, chosen in (
         ("times_less_computed", "times less computed for a question", exact),
-        ("bytes_per_passage", "bytes a passage", [row for row in rows if (row["how"], row["lower_layers"]) in coded]),
+        ("bytes_per_passage", "bytes a passage", coded),
     ):
         figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
         for how in dict.fromkeys(row["how"] for row in chosen):
@@ -120,22 +121,36 @@ def _rows() -> list[dict[str, Any]]:
     return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else []
 
 
-def _table() -> Iterator[str]:
-    titles = ("how", "k", "codec", "exact", "F1", "F1 less the teacher's", "times less computed", "bytes a passage")
-    yield "| " + " | ".join(titles) + " |"
+def _table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """A line for each model, its states in fp16."""
+    yield from _head("how", "k", "exact", "F1", "F1 less the teacher's", "times less computed")
+    for row in rows:
+        less = row["f1_to_teacher"] if row["lower_layers"] else ""
+        cells = (row["how"], row["lower_layers"], f"{row['exact']:.1f}", f"{row['f1']:.1f}", less)
+        yield f"| {' | '.join(map(str, cells))} | {row['times_less_computed']:.1f} |"
+
+
+def _codec_table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """A line for each model, a column for each codec."""
+    codecs = list(dict.fromkeys((row["codec"], row["bytes_per_passage"]) for row in rows))
+    yield from _head("how", "k", *(f"`{codec}`, {size:,} bytes" for codec, size in codecs))
+    found = {(row["how"], row["lower_layers"], row["codec"]): f"{row['f1']:.1f}" for row in rows}
+    for how, cut in dict.fromkeys(key[:2] for key in found):
+        yield f"| {how} | {cut} | {' | '.join(found.get((how, cut, codec), '') for codec, _ in codecs)} |"
+
+
+def _head(*titles: str) -> Iterator[str]:
+    yield f"| {' | '.join(titles)} |"
     yield "|" + "---|" * len(titles)
-    for row in _rows():
-        cells = (
-            *(row["how"], row["lower_layers"], f"`{row['codec']}`", f"{row['exact']:.1f}", f"{row['f1']:.1f}"),
-            *(row["f1_to_teacher"] if row["lower_layers"] else "", f"{row['times_less_computed']:.1f}"),
-            f"{row['bytes_per_passage']:,}" if row["bytes_per_passage"] else "",
-        )
-        yield "| " + " | ".join(map(str, cells)) + " |"
 
 
 def _keep_settings(how: str, folder: Path) -> None:
     """The settings of a run, its paths down to their names."""
-    settings = json.loads((folder / "training_config.json").read_text(encoding="utf-8"))
+    path = folder / "training_config.json"
+    if not path.is_file():
+        # a mean of models: its parts have theirs
+        return
+    settings = json.loads(path.read_text(encoding="utf-8"))
     # digests of files, which are told by their names here
     settings.pop("inputs", None)
     for name in ("model", "teacher"):

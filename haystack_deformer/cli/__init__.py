@@ -1,6 +1,7 @@
 """The command `haystack-deformer`: choose a cut, train at it, measure it, index a folder of texts, ask it, serve it."""
 
 from haystack_deformer.cli.app import app
+from haystack_deformer.cli.averaging import average
 from haystack_deformer.cli.benchmark import benchmark
 from haystack_deformer.cli.cloze import cloze
 from haystack_deformer.cli.corpus import ask, index
@@ -9,4 +10,4 @@ from haystack_deformer.cli.inspection import inspect
 from haystack_deformer.cli.serving import serve
 from haystack_deformer.cli.training import distil, train
 
-__all__ = ["app", "ask", "benchmark", "cloze", "distil", "evaluate", "index", "inspect", "serve", "train"]
+__all__ = ["app", "ask", "average", "benchmark", "cloze", "distil", "evaluate", "index", "inspect", "serve", "train"]

@@ -1,0 +1,35 @@
+"""`average`: the mean of models' weights."""
+
+# torch takes seconds to import: the command imports what it needs, so that --help is at once
+# ruff: noqa: PLC0415
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from haystack_deformer.cli.app import app, clear_errors
+from haystack_deformer.cli.training import Fp16Weights
+
+
+@app.command()
+def average(
+    model: Annotated[list[str], typer.Option(help="Name or folder of a model. Repeat for two or more.")],
+    output: Annotated[Path, typer.Option(help="Folder for the mean.")],
+    weight: Annotated[
+        list[float] | None, typer.Option(help="Share of each model, in their order. Default: equal ones.")
+    ] = None,
+    fp16_weights: Fp16Weights = False,
+) -> None:
+    """
+    The mean of the weights of models that began together: a run's and those it began with, or several rounds'.
+
+    It may be better than each: `evaluate` tells.
+    """
+    with clear_errors():
+        import torch
+
+        from haystack_deformer.training.averaging import average as run
+
+        run(model, output, weights=weight, dtype=torch.float16 if fp16_weights else None)
+        typer.echo(f"The mean of {len(model)} models is in {output}.")

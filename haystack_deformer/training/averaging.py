@@ -1,0 +1,102 @@
+"""
+The mean of several models' weights, of runs that went on from each other.
+
+Sources: Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves accuracy without
+increasing inference time", ICML 2022; of a run and what it began with, Wortsman et al., "Robust fine-tuning of
+zero-shot models" (WiSE-FT), CVPR 2022.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import torch
+
+from haystack_deformer.modeling import DeFormerForQuestionAnswering
+from haystack_deformer.passages import PassageTokenizer, load_tokenizer
+
+StrPath: TypeAlias = str | os.PathLike[str]
+
+
+def average(
+    models: Sequence[StrPath],
+    output: StrPath,
+    *,
+    weights: Sequence[float] | None = None,
+    dtype: torch.dtype | None = None,
+) -> DeFormerForQuestionAnswering:
+    """
+    Save the mean of models that began with the same weights, for instance of a run and what it began with.
+
+    What a run learnt of a narrow set costs some of what was known before; the mean keeps much of both. Of models that
+    did not begin together a mean knows nothing: `evaluate` it.
+
+    :param models: folders or names, two or more, of one architecture, cut, layout and vocabulary.
+    :param output: folder for the mean, with the tokenizer and the lengths of the last of them.
+    :param weights: shares of each, in any unit; None: equal ones.
+    :param dtype: of the written weights; None: fp32.
+    :return: the mean, in evaluation mode.
+    :raises ValueError: for fewer than two models, shares that are no such, or models that do not fit each other; names
+        what differs.
+    :raises OSError: where there is no such model.
+    """
+    shares = _shares(models, weights)
+    tokenizer = load_tokenizer(models[-1])
+    mean = DeFormerForQuestionAnswering.from_pretrained(models[-1])
+    passages = PassageTokenizer(tokenizer, mean.deformer_config, mean.backbone)
+    summed = {name: tensor * shares[-1] for name, tensor in mean.state_dict().items() if tensor.is_floating_point()}
+    for folder, share in zip(models[:-1], shares, strict=False):
+        # one more at a time: models may be large
+        other = DeFormerForQuestionAnswering.from_pretrained(folder)
+        others_passages = PassageTokenizer(load_tokenizer(folder), other.deformer_config, other.backbone)
+        _check_fit(folder, other, others_passages, models[-1], mean, passages)
+        states = other.state_dict()
+        for name, tensor in summed.items():
+            tensor.add_(states[name], alpha=share)
+    # tensors of whole numbers, as of positions, stay the last one's
+    mean.load_state_dict({**mean.state_dict(), **summed})
+    mean.save_pretrained(Path(output), tokenizer, dtype=dtype)
+    return mean
+
+
+def _shares(models: Sequence[StrPath], weights: Sequence[float] | None) -> list[float]:
+    if len(models) < 2:
+        msg = f"A mean is of two models or more, got {len(models)}."
+        raise ValueError(msg)
+    weights = [1.0] * len(models) if weights is None else list(weights)
+    if len(weights) != len(models):
+        msg = f"{len(weights)} weights for {len(models)} models: give one for each, or none."
+        raise ValueError(msg)
+    if not all(math.isfinite(weight) and weight >= 0 for weight in weights) or not any(weights):
+        msg = f"Weights are shares of 0 or more and not all 0, got {weights}."
+        raise ValueError(msg)
+    return [weight / sum(weights) for weight in weights]
+
+
+def _check_fit(
+    folder: StrPath,
+    model: DeFormerForQuestionAnswering,
+    passages: PassageTokenizer,
+    last_folder: StrPath,
+    last: DeFormerForQuestionAnswering,
+    last_passages: PassageTokenizer,
+) -> None:
+    for what, theirs, ours in (
+        ("family", model.config.model_type, last.config.model_type),
+        ("cut (lower_layers)", model.lower_layers, last.lower_layers),
+        ("weights", _shapes(model), _shapes(last)),
+        ("layout of special tokens", passages.layout, last_passages.layout),
+        ("tokenizer", passages.fingerprint["tokenizer"], last_passages.fingerprint["tokenizer"]),
+    ):
+        if theirs != ours:
+            differing = "" if isinstance(theirs, dict) or what == "tokenizer" else f": {theirs!r} against {ours!r}"
+            msg = f"The {what} of {str(folder)!r} and {str(last_folder)!r} differ{differing}. Their mean is no model."
+            raise ValueError(msg)
+
+
+def _shapes(model: DeFormerForQuestionAnswering) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in model.state_dict().items()}
