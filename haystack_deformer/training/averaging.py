@@ -40,11 +40,14 @@ def average(
     :param weights: shares of each, in any unit; None: equal ones.
     :param dtype: of the written weights; None: fp32.
     :return: the mean, in evaluation mode.
-    :raises ValueError: for fewer than two models, shares that are no such, or models that do not fit each other; names
-        what differs.
+    :raises ValueError: for fewer than two models, shares that are no such, an output that is one of the models, or
+        models that do not fit each other; names what differs.
     :raises OSError: where there is no such model.
     """
     shares = _shares(models, weights)
+    if Path(output).resolve() in {Path(folder).resolve() for folder in models}:
+        msg = f"{str(output)!r} is one of the models, and the mean would take its place: give another folder."
+        raise ValueError(msg)
     tokenizer = load_tokenizer(models[-1])
     mean = DeFormerForQuestionAnswering.from_pretrained(models[-1])
     passages = PassageTokenizer(tokenizer, mean.deformer_config, mean.backbone)
@@ -88,7 +91,7 @@ def _check_fit(
     for what, theirs, ours in (
         ("family", model.config.model_type, last.config.model_type),
         ("cut (lower_layers)", model.lower_layers, last.lower_layers),
-        ("weights", _shapes(model), _shapes(last)),
+        ("shapes of the weights", _shapes(model), _shapes(last)),
         ("layout of special tokens", passages.layout, last_passages.layout),
         ("tokenizer", passages.fingerprint["tokenizer"], last_passages.fingerprint["tokenizer"]),
     ):

@@ -109,6 +109,12 @@ class TestRefuses:
             average([cut(3, **values), models[0]], tmp_path / "mean")
         assert not (tmp_path / "mean").exists()
 
+    def test_to_take_the_place_of_a_model(self, models: list[Path], tmp_path: Path) -> None:
+        before = weights(models[0])
+        with pytest.raises(ValueError, match="is one of the models"):
+            average(models[:2], tmp_path / ".." / tmp_path.name / models[0])
+        assert_is(models[0], before)
+
     def test_another_vocabulary(self, cut: Any, models: list[Path], tmp_path: Path) -> None:
         other = cut(4)
         tokenizer = load_tokenizer(other)
