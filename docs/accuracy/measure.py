@@ -98,7 +98,9 @@ def show() -> None:
         ("times_less_computed", "times less computed for a question", exact),
         ("bytes_per_passage", "bytes a passage", coded),
     ):
-        figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
+        figure, axes = plt.subplots(figsize=(10, 5), layout="constrained")
+        # as many as models, in order
+        axes.set_prop_cycle(color=plt.colormaps["turbo"](np.linspace(0, 1, len({row["how"] for row in chosen}))))
         for how in dict.fromkeys(row["how"] for row in chosen):
             points = sorted((row[column], row["f1"], row) for row in chosen if row["how"] == how)
             axes.plot(*zip(*((x, y) for x, y, _ in points), strict=True), marker="o", label=how)
@@ -109,7 +111,8 @@ def show() -> None:
         values = sorted({row[column] for row in chosen})
         axes.set_xticks(values, [f"{value:,.3g}" if value < 100 else f"{value:,}" for value in values])
         axes.minorticks_off()
-        axes.legend(fontsize=8)
+        # beside the points: there are many
+        figure.legend(fontsize=8, loc="outside right upper")
         figure.savefig(HERE / f"f1-{column.replace('_', '-')}.png", dpi=110)
         plt.close(figure)
 
