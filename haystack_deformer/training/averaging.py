@@ -12,9 +12,10 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
+from transformers import PreTrainedTokenizerFast
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.passages import PassageTokenizer, load_tokenizer
@@ -50,13 +51,12 @@ def average(
         raise ValueError(msg)
     tokenizer = load_tokenizer(models[-1])
     mean = DeFormerForQuestionAnswering.from_pretrained(models[-1])
-    passages = PassageTokenizer(tokenizer, mean.deformer_config, mean.backbone)
+    traits = _traits(mean, tokenizer)
     summed = {name: tensor * shares[-1] for name, tensor in mean.state_dict().items() if tensor.is_floating_point()}
     for folder, share in zip(models[:-1], shares, strict=False):
         # one more at a time: models may be large
         other = DeFormerForQuestionAnswering.from_pretrained(folder)
-        others_passages = PassageTokenizer(load_tokenizer(folder), other.deformer_config, other.backbone)
-        _check_fit(folder, other, others_passages, models[-1], mean, passages)
+        _check_fit(folder, _traits(other, load_tokenizer(folder)), models[-1], traits)
         states = other.state_dict()
         for name, tensor in summed.items():
             tensor.add_(states[name], alpha=share)
@@ -80,26 +80,22 @@ def _shares(models: Sequence[StrPath], weights: Sequence[float] | None) -> list[
     return [weight / sum(weights) for weight in weights]
 
 
-def _check_fit(
-    folder: StrPath,
-    model: DeFormerForQuestionAnswering,
-    passages: PassageTokenizer,
-    last_folder: StrPath,
-    last: DeFormerForQuestionAnswering,
-    last_passages: PassageTokenizer,
-) -> None:
-    for what, theirs, ours in (
-        ("family", model.config.model_type, last.config.model_type),
-        ("cut (lower_layers)", model.lower_layers, last.lower_layers),
-        ("shapes of the weights", _shapes(model), _shapes(last)),
-        ("layout of special tokens", passages.layout, last_passages.layout),
-        ("tokenizer", passages.fingerprint["tokenizer"], last_passages.fingerprint["tokenizer"]),
-    ):
-        if theirs != ours:
-            differing = "" if isinstance(theirs, dict) or what == "tokenizer" else f": {theirs!r} against {ours!r}"
-            msg = f"The {what} of {str(folder)!r} and {str(last_folder)!r} differ{differing}. Their mean is no model."
+def _traits(model: DeFormerForQuestionAnswering, tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
+    """What models have to share, for their mean to be a model."""
+    passages = PassageTokenizer(tokenizer, model.deformer_config, model.backbone)
+    return {
+        "family": model.config.model_type,
+        "cut (lower_layers)": model.lower_layers,
+        "shapes of the weights": {name: tensor.shape for name, tensor in model.state_dict().items()},
+        "layout of special tokens": passages.layout,
+        "tokenizer": passages.fingerprint["tokenizer"],
+    }
+
+
+def _check_fit(folder: StrPath, traits: dict[str, Any], last_folder: StrPath, last: dict[str, Any]) -> None:
+    for what, theirs in traits.items():
+        if theirs != last[what]:
+            # shapes are hundreds, and a digest tells nobody anything
+            values = "" if what in ("shapes of the weights", "tokenizer") else f": {theirs!r} against {last[what]!r}"
+            msg = f"The {what} of {str(folder)!r} and {str(last_folder)!r} differ{values}. Their mean is no model."
             raise ValueError(msg)
-
-
-def _shapes(model: DeFormerForQuestionAnswering) -> dict[str, torch.Size]:
-    return {name: tensor.shape for name, tensor in model.state_dict().items()}
