@@ -23,6 +23,7 @@ from matplotlib import pyplot as plt
 from haystack_deformer.modeling.costs import compute_ratio
 from haystack_deformer.passages import PassageEncoder, load_encoder
 from haystack_deformer.representations import RepresentationCodec
+from haystack_deformer.training.config import SETTINGS_FILE
 from haystack_deformer.training.evaluation import compare, evaluate, evaluate_codecs
 from haystack_deformer.training.squad import SquadExample, load_squad
 
@@ -149,11 +150,11 @@ def _head(*titles: str) -> Iterator[str]:
 
 def _keep_settings(how: str, folder: Path) -> None:
     """The settings of a run, its paths down to their names."""
-    path = folder / "training_config.json"
-    if not path.is_file():
+    kept = folder / SETTINGS_FILE
+    if not kept.is_file():
         # a mean of models: its parts have theirs
         return
-    settings = json.loads(path.read_text(encoding="utf-8"))
+    settings = json.loads(kept.read_text(encoding="utf-8"))
     # digests of files, which are told by their names here
     settings.pop("inputs", None)
     for name in ("model", "teacher"):
