@@ -8,15 +8,14 @@ They only have to make teacher and student look for something in a passage.
 
 from __future__ import annotations
 
-import gzip
-import json
 import os
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from random import Random
 
 from tqdm.auto import tqdm
+
+from haystack_deformer.training.squad import save_questions
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(])")
 _NUMBER = re.compile(r"[(\"]?\$?\d")
@@ -65,27 +64,31 @@ def make_cloze_file(
     passages = [passage for passage in dict.fromkeys(passages) if passage.strip()]
     # neighbours in a file are often of one article, and could answer each other's questions
     Random(seed).shuffle(passages)  # noqa: S311  # chance, not secrecy
-    paragraphs = []
+    asked = []
     for number, passage in enumerate(tqdm(passages, desc="Asking", unit=" passages", disable=not progress_bar)):
         rng = Random(f"{seed} {passage}")  # noqa: S311
         questions = list(cloze_questions(passage, per_passage, rng))
         if len(passages) > 1:
             other = passages[(number + 1) % len(passages)]
             questions += cloze_questions(other, max(1, per_passage // _FOREIGN), rng)
-        asked = [{"id": f"cloze-{number}-{n}", "question": text} for n, text in enumerate(dict.fromkeys(questions))]
-        if asked:
-            paragraphs.append({"context": passage, "qas": asked})
-    if not paragraphs:
+        if questions:
+            asked.append((passage, list(dict.fromkeys(questions))))
+    if not asked:
         msg = (
             f"No question can be made of these {len(passages)} passages: sentences of {_WORDS.start} to "
             f"{_WORDS.stop - 1} words that end in . ! or ? are needed."
         )
         raise ValueError(msg)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"version": "cloze", "data": [{"title": "cloze", "paragraphs": paragraphs}]})
-    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
-    return sum(len(paragraph["qas"]) for paragraph in paragraphs)
+    return save_questions(asked, path, name="cloze")
+
+
+def split_sentences(passage: str) -> list[str]:
+    """
+    The sentences of an English text, by their spelling; a text without an end of one is one.
+
+    :param passage: the text.
+    """
+    return _SENTENCE_END.split(passage)
 
 
 def cloze_questions(passage: str, count: int, rng: Random) -> Iterator[str]:
@@ -96,7 +99,7 @@ def cloze_questions(passage: str, count: int, rng: Random) -> Iterator[str]:
     :param count: questions at most; fewer where its sentences make no more.
     :param rng: decides sentences, phrases and words.
     """
-    sentences = _SENTENCE_END.split(passage)
+    sentences = split_sentences(passage)
     made = 0
     # a sentence that makes none today may make one with another phrase left out, up to a point
     for _ in range(4 * count):

@@ -55,7 +55,9 @@ def hard_negatives(
     bar = tqdm(total=len(asked), desc="Finding negatives", unit=" questions", disable=not progress_bar)
     negatives: list[SquadExample] = []
     with bar:
-        for (example, count), similar in zip(asked, _similar([e.question for e, _ in asked], passages), strict=True):
+        for (example, count), similar in zip(
+            asked, similar_passages([e.question for e, _ in asked], passages), strict=True
+        ):
             others = [
                 passage
                 for passage in (passages[number] for number in similar)
@@ -69,9 +71,16 @@ def hard_negatives(
     return negatives
 
 
-def _similar(questions: Sequence[str], passages: Sequence[str]) -> Iterator[npt.NDArray[np.int64]]:
-    """Numbers of the passages most like each question, its own among them; only such as share a word with it."""
-    if not questions:
+def similar_passages(texts: Sequence[str], passages: Sequence[str]) -> Iterator[npt.NDArray[np.int64]]:
+    """
+    The passages most like each text by TF-IDF, a text that is one of them among its own.
+
+    :param texts: questions or passages.
+    :param passages: where to look.
+    :return: for each text the numbers of up to eleven passages in ascending order; only such as share a word with it.
+    :raises ValueError: where no word tells the passages apart.
+    """
+    if not texts:
         return
     vectorizer = TfidfVectorizer(
         max_df=max(_COMMON[0], int(_COMMON[1] * len(passages))), sublinear_tf=True, dtype=np.float32
@@ -80,11 +89,14 @@ def _similar(questions: Sequence[str], passages: Sequence[str]) -> Iterator[npt.
         vectors = vectorizer.fit_transform(passages).T.tocsr()
     except ValueError as error:
         # scikit-learn's own says "empty vocabulary" or "no terms remain", and nothing of passages
-        msg = f"No word tells these {len(passages)} passages apart, so that none is like a question: hard_negatives=0."
+        msg = (
+            f"No word tells these {len(passages)} passages apart, so that none is like another: train without "
+            "hard_negatives and mixtures."
+        )
         raise ValueError(msg) from error
     most = min(_MOST_SIMILAR + 1, len(passages))
-    for start in range(0, len(questions), _TOGETHER):
-        scores = (vectorizer.transform(questions[start : start + _TOGETHER]) @ vectors).toarray()
+    for start in range(0, len(texts), _TOGETHER):
+        scores = (vectorizer.transform(texts[start : start + _TOGETHER]) @ vectors).toarray()
         for row, best in zip(scores, np.argpartition(-scores, most - 1, axis=1)[:, :most], strict=True):
             # in an order that does not depend on how the partition left them
             yield np.sort(best[row[best] > 0])

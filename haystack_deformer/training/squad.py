@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -110,6 +110,29 @@ def load_passages(path: str | os.PathLike[str]) -> list[str]:
     """
     path = Path(path)
     return [context for _, context, _ in _paragraphs(path, _load_json(path))]
+
+
+def save_questions(asked: Sequence[tuple[str, Sequence[str]]], path: str | os.PathLike[str], *, name: str) -> int:
+    """
+    Write questions without answers in SQuAD format.
+
+    :param asked: passages, and what is asked of each.
+    :param path: file to write; one that ends in .gz is compressed.
+    :param name: of where they come from; the ids begin with it.
+    :return: questions written.
+    """
+    paragraphs = [
+        {
+            "context": passage,
+            "qas": [{"id": f"{name}-{number}-{n}", "question": question} for n, question in enumerate(questions)],
+        }
+        for number, (passage, questions) in enumerate(asked)
+    ]
+    text = json.dumps({"version": name, "data": [{"title": name, "paragraphs": paragraphs}]})
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+    return sum(len(questions) for _, questions in asked)
 
 
 def split_held_out(examples: Iterable[SquadExample], share: float) -> tuple[list[SquadExample], list[SquadExample]]:
