@@ -90,8 +90,8 @@ def similar_passages(texts: Sequence[str], passages: Sequence[str]) -> Iterator[
     except ValueError as error:
         # scikit-learn's own says "empty vocabulary" or "no terms remain", and nothing of passages
         msg = (
-            f"No word tells these {len(passages)} passages apart, so that none is like another: train without "
-            "hard_negatives and mixtures."
+            f"No word tells these {len(passages)} passages apart, so that none is like another: hard_negatives=0, "
+            "and no mixtures."
         )
         raise ValueError(msg) from error
     most = min(_MOST_SIMILAR + 1, len(passages))

@@ -83,7 +83,7 @@ def test_some_of_the_questions_have_one_where_less_than_one_is_asked_for() -> No
 
 def test_passages_without_words_are_refused_by_name() -> None:
     examples = [example("a", "?", "! ! !"), example("b", "?", ". . .")]
-    with pytest.raises(ValueError, match=r"No word tells these 2 passages apart.*without hard_negatives"):
+    with pytest.raises(ValueError, match=r"No word tells these 2 passages apart.*hard_negatives=0"):
         negatives(examples)
 
 
