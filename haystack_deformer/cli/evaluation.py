@@ -55,13 +55,15 @@ def evaluate(
         other = None if baseline is None else score(examples, _answers(baseline))
         runtime = encoder.runtime(backend, dtype)
         result = run(encoder, examples, codec=codec, runtime=runtime, batch_size=batch_size)
-        if predictions is not None:
-            predictions.write_text(json.dumps(result.predictions, indent=2, ensure_ascii=False), encoding="utf-8")
         summary: dict[str, Any] = {name: round(value, 2) for name, value in result.metrics.items()}
         if other is not None:
             summary["against_baseline"] = {name: str(value) for name, value in compare(result, other).items()}
         settings = {"lower_layers": encoder.model.lower_layers, "codec": codec, "backend": backend, "dtype": dtype}
         typer.echo(json.dumps({**settings, **summary}))
+        if predictions is not None:
+            text = json.dumps(result.predictions, indent=2, ensure_ascii=False)
+            # half of a character that needs two is written as JSON's escape of it
+            predictions.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _answers(path: Path) -> dict[str, str]:

@@ -108,6 +108,11 @@ class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, SteadyVectors, FAIS
         representation_doc_stride: Optional[int] = None,
         representation_max_query_length: Optional[int] = None,
     ) -> None:
+        self._hnsw = {
+            "n_links": as_int("n_links", n_links),
+            "ef_search": as_int("ef_search", ef_search),
+            "ef_construction": as_int("ef_construction", ef_construction),
+        }
         loading = faiss_index_path is not None
         if not loading:
             # an environment variable has the empty text for None
@@ -129,9 +134,7 @@ class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, SteadyVectors, FAIS
             faiss_index_path=faiss_index_path,
             faiss_config_path=faiss_config_path,
             isolation_level=isolation_level,
-            n_links=as_int("n_links", n_links),
-            ef_search=as_int("ef_search", ef_search),
-            ef_construction=as_int("ef_construction", ef_construction),
+            **self._hnsw,
             validate_index_sync=as_bool("validate_index_sync", validate_index_sync),
             batch_size=as_int("batch_size", batch_size),
         )

@@ -20,6 +20,9 @@ else:
 class FaissIndexes(Guarded, _Store):
     """Put ahead of FAISSDocumentStore, which saves the vectors of one index alone and then fails for the others."""
 
+    _hnsw: dict[str, int]
+    """Parameters of every index of the kind "HNSW", set before the parent's `__init__`."""
+
     def update_embeddings(self, retriever: Any, index: str | None = None, *args: Any, **kwargs: Any) -> None:
         """
         Embed documents as the parent does, which fails where an index has no vectors yet.
@@ -53,10 +56,9 @@ class FaissIndexes(Guarded, _Store):
         embedding_dim: int,
         metric_type: int,  # noqa: ARG002
         index_factory: str = "Flat",
-        **hnsw: int,
+        **hnsw: int,  # noqa: ARG002
     ) -> Any:
         """As the parent does, which takes inner product and its own HNSW parameters in every index but the first."""
-        self._hnsw = hnsw or getattr(self, "_hnsw", {})
         return super()._create_new_index(embedding_dim, self.metric_type, index_factory, **self._hnsw)
 
     def get_embedding_count(self, index: str | None = None, filters: FilterType | None = None) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import operator
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import Float, String, and_, case, cast, func, null, type_coerce
+from sqlalchemy import Float, String, case, cast, func, null, type_coerce
 
 _NUMBER_BEGINS = tuple("-0123456789")
 _TEXT_BEGINS = '"%'
@@ -17,19 +18,22 @@ class OrderedMeta:
     The table of meta as Haystack's filters look at it, numbers in the order of numbers and texts in that of texts.
 
     :param meta: the table, or an alias of it.
+    :param dialect: SQLAlchemy's name of the database. In others than SQLite texts are in the order of JSON's spelling:
+        letters beyond ASCII come as their escapes do.
     """
 
-    def __init__(self, meta: Any) -> None:
+    def __init__(self, meta: Any, dialect: str) -> None:
         self.document_id = meta.document_id
         self.name = meta.name
-        self.value = _OrderedValue(meta.value)
+        self.value = _OrderedValue(meta.value, decodes=dialect == "sqlite")
 
 
 class _OrderedValue:
     """The column of values: a number is neither before nor after a text."""
 
-    def __init__(self, column: Any) -> None:
+    def __init__(self, column: Any, *, decodes: bool) -> None:
         self._column = column
+        self._decodes = decodes
 
     def __eq__(self, other: object) -> Any:
         return self._column == other
@@ -63,4 +67,12 @@ class _OrderedValue:
             begins = func.substr(text, 1, 1)
             # a case, since a database may cast before it looks at the other condition, and fail
             return compare(case((begins.in_(_NUMBER_BEGINS), cast(text, Float)), else_=null()), float(other))
-        return and_(text.like(_TEXT_BEGINS), compare(self._column, other))
+        if not isinstance(other, str):
+            msg = f"A filter can compare with a number or a text, not with {other!r}."
+            raise ValueError(msg)  # as all that is wrong in filters
+        # without the quotes: the one at the end is after a space, and "2020-01-01" would be after "2020-01-01 10:00"
+        if self._decodes:
+            stored, given = func.json_extract(text, "$"), other
+        else:
+            stored, given = func.substr(text, 2, func.length(text) - 2), json.dumps(other)[1:-1]
+        return compare(case((text.like(_TEXT_BEGINS), stored), else_=null()), given)

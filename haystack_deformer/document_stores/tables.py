@@ -49,7 +49,7 @@ def matching(query: Any, index: str, filters: FilterType | None) -> Any:
     query = query.filter(unindexed(DocumentORM.index) == index)
     if filters:
         of_the_index = select(MetaDocumentORM).where(unindexed(MetaDocumentORM.document_index) == index).subquery()
-        meta = OrderedMeta(aliased(MetaDocumentORM, of_the_index))
+        meta = OrderedMeta(aliased(MetaDocumentORM, of_the_index), query.session.get_bind().dialect.name)
         wanted = LogicalFilterClause.parse(filters).convert_to_sql(meta)
         query = query.filter(DocumentORM.id.in_(wanted))
     return query

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeAlias
 
 from haystack.document_stores import FAISSDocumentStore
 from haystack.document_stores.sql import DocumentORM, MetaDocumentORM
 from haystack.schema import Document, FilterType
-from sqlalchemy import bindparam
 from sqlalchemy.orm import scoped_session
 
 from haystack_deformer.document_stores.access import IDS_AT_ONCE, batches
@@ -20,6 +19,7 @@ from haystack_deformer.document_stores.narrow_reads import NarrowReads
 from haystack_deformer.document_stores.removal import Removal, removal
 from haystack_deformer.document_stores.sessions import undone_on_error
 from haystack_deformer.document_stores.tables import unindexed
+from haystack_deformer.document_stores.vector_numbers import contents_of, forget_replaced, renumber, vector_numbers
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class SteadyVectors(FaissIndexes, NarrowReads, _Store):
         headers: dict[str, str] | None = None,
     ) -> None:
         """
-        Write documents as the parent does; where they bring vectors, those that they had before are removed.
+        Write documents as the parent does; where they bring vectors or another text, those they had before are removed.
 
         :param documents: documents, or dictionaries as the parent takes them. Of several with one id the last is
             written where those that are there are overwritten, else the first.
@@ -76,7 +76,8 @@ class SteadyVectors(FaissIndexes, NarrowReads, _Store):
         with self.guard:
             if any(document.embedding is not None for document in written):
                 self.have_vectors(index)
-            before = self._numbers(index, ids)
+            before = vector_numbers(self.session, index, ids)
+            contents = contents_of(self.session, index, before)
             first = self._total(index)
             if overwrites and any(document.embedding is None for document in written):
                 # the parent does so where the store overwrites by default, and forgets it where the call says so
@@ -90,7 +91,8 @@ class SteadyVectors(FaissIndexes, NarrowReads, _Store):
                 self._take_back(index, before, ids, first)
                 raise
             if before:
-                self._remove(index, set(before.values()) - set(self._numbers(index, ids).values()))
+                with undone_on_error(self.session):
+                    self._remove(index, forget_replaced(self.session, index, before, contents))
 
     def delete_documents(
         self,
@@ -118,7 +120,7 @@ class SteadyVectors(FaissIndexes, NarrowReads, _Store):
             if filters:
                 found = {document.id for document in self._access.documents(index, filters)}
                 going = [identifier for identifier in going if identifier in found] if ids else list(found)
-            numbers = set(self._numbers(index, going).values())
+            numbers = set(vector_numbers(self.session, index, going).values())
             for batch in batches(going, IDS_AT_ONCE):
                 self.session.query(DocumentORM).filter(
                     unindexed(DocumentORM.index) == index, DocumentORM.id.in_(batch)
@@ -217,17 +219,6 @@ class SteadyVectors(FaissIndexes, NarrowReads, _Store):
         vectors = self.faiss_indexes.get(index)
         return 0 if vectors is None else vectors.ntotal
 
-    def _numbers(self, index: str, ids: Collection[str]) -> dict[str, int]:
-        """The numbers of documents' vectors by id, of those that have one."""
-        found = {}
-        for batch in batches(ids, IDS_AT_ONCE):
-            query = self.session.query(DocumentORM.id, DocumentORM.vector_id).filter(
-                unindexed(DocumentORM.index) == index, DocumentORM.id.in_(batch), DocumentORM.vector_id.isnot(None)
-            )
-            # a plain store takes whatever stands in a document's meta for its number
-            found.update({identifier: int(number) for identifier, number in query if number.isdecimal()})
-        return found
-
     def _take_back(self, index: str, before: dict[str, int], ids: list[str], first: int) -> None:
         """
         Remove the vectors that a write which failed left without a document: the parent adds them before all else.
@@ -238,7 +229,7 @@ class SteadyVectors(FaissIndexes, NarrowReads, _Store):
         :param first: the lowest of the numbers that it could give.
         """
         try:
-            now = self._numbers(index, ids)
+            now = vector_numbers(self.session, index, ids)
             kept = {number for identifier, number in now.items() if before.get(identifier) != number}
             added = set(range(first, self._total(index)))
             self._remove(index, (added - kept) | (set(before.values()) - set(now.values())))
@@ -253,7 +244,7 @@ class SteadyVectors(FaissIndexes, NarrowReads, _Store):
             if prepared is None:
                 self.session.commit()
                 return
-            self._renumber(index, prepared.moves)
+            renumber(self.session, index, prepared.moves)
             with prepared.done():
                 self.session.commit()
 
@@ -274,14 +265,3 @@ class SteadyVectors(FaissIndexes, NarrowReads, _Store):
                 error,
             )
             return None
-
-    def _renumber(self, index: str, moves: dict[int, int]) -> None:
-        if not moves:
-            return
-        table = DocumentORM.__table__
-        statement = (
-            table.update()
-            .where(table.c.index == index, table.c.vector_id == bindparam("old"))
-            .values(vector_id=bindparam("new"))
-        )
-        self.session.execute(statement, [{"old": str(old), "new": str(new)} for old, new in moves.items()])

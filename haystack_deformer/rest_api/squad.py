@@ -26,7 +26,7 @@ def squad_entry(label: Label, context_size: int | None) -> dict[str, Any] | None
     # a cell of a table has a row and a column in place of characters
     start = offsets[0].start if offsets and isinstance(offsets[0], Span) else 0
     impossible = not label.is_correct_answer or not answer
-    if not impossible and text[start : start + len(answer)] != answer:
+    if not impossible and (start < 0 or text[start : start + len(answer)] != answer):
         logger.warning("The label %s is left out: its answer does not stand at %d of its document.", label.id, start)
         return None
     first, last = _around(start, start + len(answer), len(text), context_size)

@@ -136,7 +136,7 @@ class VectorCache:
         )
         if same and len(kept) == len(probes):
             return
-        if kept:
+        if len(self._store):
             # without the second they were kept by a release that could not tell
             logger.warning("The retriever makes other vectors than those that were kept, or may: all are computed.")
             self.keep_only(())

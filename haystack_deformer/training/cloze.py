@@ -66,7 +66,7 @@ def make_cloze_file(
     Random(seed).shuffle(passages)  # noqa: S311  # chance, not secrecy
     asked = []
     for number, passage in enumerate(tqdm(passages, desc="Asking", unit=" passages", disable=not progress_bar)):
-        rng = Random(f"{seed} {passage}")  # noqa: S311
+        rng = passage_rng(seed, passage)
         questions = list(cloze_questions(passage, per_passage, rng))
         if len(passages) > 1:
             other = passages[(number + 1) % len(passages)]
@@ -89,6 +89,16 @@ def split_sentences(passage: str) -> list[str]:
     :param passage: the text.
     """
     return _SENTENCE_END.split(passage)
+
+
+def passage_rng(seed: int, passage: str) -> Random:
+    """
+    What decides on a passage: the same whatever others there are.
+
+    :param seed: of all passages.
+    :param passage: its text; half of a character that needs two is none that Random would take.
+    """
+    return Random(f"{seed} {passage}".encode("utf-8", "surrogatepass"))  # noqa: S311  # chance, not secrecy
 
 
 def cloze_questions(passage: str, count: int, rng: Random) -> Iterator[str]:

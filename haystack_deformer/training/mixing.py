@@ -16,7 +16,7 @@ from random import Random
 
 from tqdm.auto import tqdm
 
-from haystack_deformer.training.cloze import split_sentences
+from haystack_deformer.training.cloze import passage_rng, split_sentences
 from haystack_deformer.training.negatives import similar_passages
 from haystack_deformer.training.squad import SquadExample, save_questions
 
@@ -57,7 +57,7 @@ def make_mixed_file(
     for number, similar in enumerate(
         tqdm(like, total=len(passages), desc="Mixing", unit=" passages", disable=not progress_bar)
     ):
-        rng = Random(f"{seed} {passages[number]}")  # noqa: S311  # chance, not secrecy
+        rng = passage_rng(seed, passages[number])
         others = [other for other in similar if other != number]
         if others:
             host, guest = passages[number], passages[rng.choice(others)]

@@ -131,7 +131,8 @@ def save_questions(asked: Sequence[tuple[str, Sequence[str]]], path: str | os.Pa
     text = json.dumps({"version": name, "data": [{"title": name, "paragraphs": paragraphs}]})
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+    # without the time: the same questions made again are the same file, and a run of them can be resumed
+    path.write_bytes(gzip.compress(text.encode(), mtime=0) if path.suffix == ".gz" else text.encode())
     return sum(len(questions) for _, questions in asked)
 
 

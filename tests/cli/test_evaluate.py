@@ -61,3 +61,12 @@ def test_predictions_in_a_new_folder(tiny_deformer: Path, squad: Path, tmp_path:
     arguments = ["evaluate", "--model", str(tiny_deformer), "--data", str(squad), "--predictions", str(answers)]
     assert CliRunner().invoke(app, arguments).exit_code == 0
     assert set(json.loads(answers.read_text())) == {"1"}
+
+
+def test_predictions_with_half_of_a_character(tiny_deformer: Path, tmp_path: Path) -> None:
+    squad, answers = tmp_path / "squad.json", tmp_path / "answers.json"
+    qas = [{"id": "\ud83d", "question": "which", "answers": [{"text": "paris", "answer_start": 0}]}]
+    squad.write_text(json.dumps({"data": [{"paragraphs": [{"context": "paris \ud83d is", "qas": qas}]}]}))
+    arguments = ["evaluate", "--model", str(tiny_deformer), "--data", str(squad), "--predictions", str(answers)]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    assert set(json.loads(answers.read_text(encoding="utf-8"))) == {"\ud83d"}

@@ -35,6 +35,15 @@ def test_the_second_index_compares_as_the_first(make_faiss: Any) -> None:
     assert all(_nearest(store, number) == f"paris {number}" for number in range(6))
 
 
+def test_an_index_that_was_saved_says_how_others_are_made(make_faiss: Any, tmp_path: Path) -> None:
+    store = make_faiss(embedding_dim=DIMENSION, similarity="l2", faiss_index_factory_str="HNSW", n_links=8)
+    store.write_documents([document(0)])
+    store.save(tmp_path / "index.faiss")
+    loaded = DeFormerFAISSDocumentStore.load(tmp_path / "index.faiss")
+    loaded.write_documents([document(1)], index="archive")
+    assert loaded.faiss_indexes["archive"].hnsw.nb_neighbors(1) == 8
+
+
 def test_writing_after_a_restart(reopened: Any) -> None:
     reopened.write_documents([document(6)], index="archive")
     assert _nearest(reopened, 6) == "paris 6"

@@ -8,14 +8,15 @@ import pytest
 from haystack.schema import Document
 
 PAGES = (-5, 2, 9, 10, 11.5, 100)
+TEXTS = ("2020-09-30", "2020-10-01", "2020-10-01 10:00:00", 'New "York"', "New York", "Zug", "Zürich", "東京")
 
 
 def _documents() -> list[Document]:
     numbers = [Document(content=f"paris is {page}", id=str(page), meta={"page": page}) for page in PAGES]
-    days = [Document(content=f"paris {day}", id=day, meta={"page": day}) for day in ("2020-09-30", "2020-10-01")]
+    texts = [Document(content=f"paris {text}", id=text, meta={"page": text}) for text in TEXTS]
     return [
         *numbers,
-        *days,
+        *texts,
         Document(content="paris", id="none"),
         Document(content="is", id="true", meta={"page": True}),
     ]
@@ -29,8 +30,12 @@ def _documents() -> list[Document]:
         ({"$lt": 10}, {"-5", "2", "9"}),
         ({"$lte": 9.5}, {"-5", "2", "9"}),
         ({"$gt": -6, "$lt": 10}, {"-5", "2", "9"}),
-        ({"$gte": "2020-10-01"}, {"2020-10-01"}),
+        ({"$gte": "2020-10-01", "$lt": "2021"}, {"2020-10-01", "2020-10-01 10:00:00"}),
         ({"$lt": "2020-10-01"}, {"2020-09-30"}),
+        ({"$lte": "2020-10-01"}, {"2020-09-30", "2020-10-01"}),
+        ({"$gt": "New"}, {'New "York"', "New York", "Zug", "Zürich", "東京"}),
+        ({"$gt": "Zu"}, {"Zug", "Zürich", "東京"}),
+        ({"$gte": "Zürich"}, {"Zürich", "東京"}),
         ({"$eq": 9}, {"9"}),
         ({"$in": [9, 10]}, {"9", "10"}),
     ],
@@ -51,3 +56,10 @@ def test_deleting_by_a_range_deletes_no_more_than_that(make_faiss: Any) -> None:
     assert {found.id for found in store.get_all_documents()} == {"-5", "2", "9"}
     store.delete_documents(filters={"page": {"$gte": "1"}})
     assert len(store.get_all_documents()) == 3
+
+
+def test_what_has_no_order_is_refused(make_faiss: Any) -> None:
+    store = make_faiss()
+    store.write_documents(_documents())
+    with pytest.raises(ValueError, match=r"number or a text, not with \['2020'\]"):
+        store.get_all_documents(filters={"page": {"$gt": ["2020"]}})

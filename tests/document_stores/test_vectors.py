@@ -110,6 +110,24 @@ def test_one_id_twice_in_one_write(make_faiss: Any, as_dicts: bool) -> None:
     assert_found(store)
 
 
+@pytest.mark.parametrize("by_default", [True, False])
+def test_another_text_under_an_id_has_not_the_vector_of_the_first(make_faiss: Any, by_default: bool) -> None:
+    """In memory and in search engines it has none either, until it is embedded."""
+    mode = "overwrite" if by_default else "skip"
+    store = make_faiss(embedding_dim=DIMENSION, similarity="l2", duplicate_documents=mode)
+    store.write_documents([document(number) for number in range(4)])
+    again = [document(1, embedded=False), document(12, "2", embedded=False)]
+    store.write_documents(again, duplicate_documents="overwrite")
+    assert store.get_embedding_count() == 3
+    assert_found(store)
+    retriever = Retriever()
+    store.update_embeddings(retriever, update_existing_embeddings=False)
+    assert retriever.given[-1] == ["2"]
+    assert store.get_embedding_count() == 4
+    assert nearest(store, 12, 1) == ["paris 12"]
+    assert_found(store)
+
+
 def test_vectors_are_read_while_others_are_removed(make_faiss: Any) -> None:
     store = make_faiss(embedding_dim=DIMENSION, similarity="l2", return_embedding=True)
     store.write_documents([document(number) for number in range(60)])

@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from haystack.errors import HaystackError
 from haystack.schema import Document, Span
 
 from haystack_deformer.document_stores import DeFormerInMemoryDocumentStore
@@ -168,97 +167,6 @@ def test_a_very_long_document(plain: DeFormerReader) -> None:
         assert text[span.start : span.end] == answer.answer
 
 
-@pytest.mark.parametrize("form", ["one-flat", "one-nested", "many-flat", "many-nested"])
-def test_predict_batch_equals_predict(plain: DeFormerReader, documents: list[Document], form: str) -> None:
-    queries = ["who"] if form.startswith("one") else ["who", "what is the capital"]
-    if form == "one-flat":
-        expected = [plain.predict("who", [document])["answers"] for document in documents]
-        asked: Any = documents
-    elif form == "one-nested":
-        asked = [documents[:2], documents[2:], documents]
-        expected = [plain.predict("who", some)["answers"] for some in asked]
-    elif form == "many-flat":
-        asked = documents
-        expected = [[plain.predict(query, [d])["answers"] for d in documents] for query in queries]
-    else:
-        asked = [documents[:3], documents]
-        expected = [plain.predict(query, some)["answers"] for query, some in zip(queries, asked, strict=True)]
-    result = plain.predict_batch(queries, asked)
-    assert set(result) == {"queries", "answers", "no_ans_gaps"}
-    assert result["queries"] == queries
-    assert stripped(result["answers"]) == stripped(expected)
-    in_pipeline, _ = plain.run_batch(queries, asked)
-    assert stripped(in_pipeline["answers"]) == stripped(expected)
-
-
-def test_predict_batch_with_an_empty_list(
-    plain: DeFormerReader, documents: list[Document], tiny_deformer: Path
-) -> None:
-    assert plain.predict_batch(["who", "what"], [[], documents])["answers"][0] == []
-    unsure = DeFormerReader(str(tiny_deformer), return_no_answer=True, progress_bar=False)
-    [empty, full] = unsure.predict_batch(["who", "what"], [[], documents])["answers"]
-    assert [answer.answer for answer in empty] == [""]
-    assert len(full) > 1
-    [empty, _] = unsure.run_batch(["who", "what"], [[Document(content=" ")], documents])[0]["answers"]
-    assert [answer.answer for answer in empty] == [""]
-
-
-def test_predict_batch_refuses_what_does_not_fit(plain: DeFormerReader, documents: list[Document]) -> None:
-    with pytest.raises(HaystackError, match="3 queries and 2 lists"):
-        plain.predict_batch(["a", "b", "c"], [documents, documents])
-    with pytest.raises(HaystackError, match="expected a Document"):
-        plain.predict("who", ["text"])  # type: ignore[list-item]
-    with pytest.raises(HaystackError, match="list of Documents"):
-        plain.predict_batch(["who", "what"], [documents, documents[0]])  # type: ignore[list-item]
-    with pytest.raises(ValueError, match="use predict"):
-        plain.predict_batch("who", documents)  # type: ignore[arg-type]
-
-
-def test_predict_batch_reads_each_passage_once(
-    store: DeFormerInMemoryDocumentStore, tiny_deformer: Path, documents: list[Document], monkeypatch: Any
-) -> None:
-    reader = DeFormerReader(str(tiny_deformer), document_store=store, progress_bar=False)
-    asked: list[int] = []
-    get = store.representations.get
-    monkeypatch.setattr(store.representations, "get", lambda keys: asked.append(len(keys)) or get(keys))
-    reader.predict_batch(["who", "what", "where"], [documents, documents[:2], documents[1:]])
-    assert asked == [len(documents)]
-
-
-def test_page_numbers_are_counted(plain: DeFormerReader) -> None:
-    document = Document(content="the city\fparis is a city", meta={"page_number": 3})
-    for answer in plain.predict("who", [document])["answers"]:
-        assert answer.meta["answer_page_number"] == 3 + (answer.offsets_in_document[0].start > 8)
-
-
-@pytest.mark.parametrize("page", ["12", None, True, 2.5, [3]], ids=str)
-def test_page_numbers_that_are_none(plain: DeFormerReader, page: Any) -> None:
-    document = Document(content="the city\fparis is a city", meta={"page_number": page})
-    answers = plain.predict("who", [document])["answers"]
-    assert answers
-    assert all(answer.meta == {"page_number": page} for answer in answers)
-
-
-@pytest.mark.parametrize(
-    "overlap",
-    [
-        *("x", 5, {"doc_id": "1"}, ["x"], [None], [{"doc_id": "1"}], [{"range": [0, 5]}]),
-        [{"doc_id": 1, "range": [0, 99]}],
-        [{"doc_id": "1", "range": 5}],
-        [{"doc_id": "1", "range": [0]}],
-        [{"doc_id": "1", "range": ["0", "99"]}],
-        [{"doc_id": "1", "range": [None, None]}],
-    ],
-    ids=str,
-)
-def test_overlaps_that_are_none(plain: DeFormerReader, overlap: Any) -> None:
-    """Whoever uploads a document gives its meta, and every question that meets it reads it."""
-    text = "where is paris a city"
-    expected = plain.predict("what", [Document(content=text)])["answers"]
-    answers = plain.predict("what", [Document(content=text, meta={"_split_overlap": overlap})])["answers"]
-    assert stripped(answers) == stripped(expected) != []
-
-
 def test_parameters_from_the_environment_are_strings(tiny_deformer: Path, documents: list[Document]) -> None:
     reader = DeFormerReader(
         str(tiny_deformer),
@@ -285,23 +193,6 @@ def test_threads_share_a_reader(
     with ThreadPoolExecutor(8) as pool:
         got = list(pool.map(lambda query: stripped(reader.predict(query, documents)["answers"]), queries))
     assert got == expected
-
-
-def test_answers_in_the_overlap_of_two_documents_come_once(tiny_deformer: Path) -> None:
-    first = Document(content="where is paris a city")
-    second = Document(content="paris a city")
-    shared = (first.content.index("paris"), len(first.content))
-    first.meta["_split_overlap"] = [{"doc_id": second.id, "range": shared}]
-    second.meta["_split_overlap"] = [{"doc_id": first.id, "range": (0, len(second.content))}]
-    reader = DeFormerReader(str(tiny_deformer), top_k_per_sample=50, top_k_per_candidate=50, duplicate_filtering=-1)
-    answers = reader.predict("what", [first, second], top_k=100)["answers"]
-    places = [
-        answer.offsets_in_document[0].start - (shared[0] if answer.document_ids == [first.id] else 0)
-        for answer in answers
-    ]
-    ends = [place + len(answer.answer) for place, answer in zip(places, answers, strict=True)]
-    assert len(set(zip(places, ends, strict=True))) == len(answers) > 3
-    assert {answer.document_ids[0] for answer in answers} == {first.id, second.id}
 
 
 def test_predict_on_texts(plain: DeFormerReader) -> None:

@@ -144,6 +144,13 @@ def test_an_answer_in_a_table(client: TestClient) -> None:
     assert client.get("/export-feedback").json() == {"data": []}
 
 
+def test_a_table_without_rows(client: TestClient) -> None:
+    response = post(client, document={"content": [], "content_type": "table", "id": "t"})
+    assert response.status_code == 400
+    assert "no label" in response.text
+    assert post(client, answer={"answer": "paris", "context": []}).status_code == 400
+
+
 def test_an_answer_of_an_old_client(client: TestClient) -> None:
     answer = feedback()["answer"]
     del answer["document_ids"]
@@ -224,8 +231,10 @@ def test_export(client: TestClient, params: dict[str, str]) -> None:
     assert len(positive) == 1
 
 
-def test_export_leaves_out_misplaced_answers(client: TestClient) -> None:
-    post(client, answer={**feedback()["answer"], "offsets_in_document": [{"start": 3, "end": 9}]})
+@pytest.mark.parametrize("from_the_end", [False, True])
+def test_export_leaves_out_misplaced_answers(client: TestClient, from_the_end: bool) -> None:
+    start = TEXT.index("berlin", 300) - len(TEXT) if from_the_end else 3
+    post(client, answer={**feedback()["answer"], "offsets_in_document": [{"start": start, "end": start + 6}]})
     assert client.get("/export-feedback").json() == {"data": []}
 
 

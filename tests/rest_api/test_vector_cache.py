@@ -253,3 +253,13 @@ def test_what_an_earlier_release_kept_is_computed_again(tmp_path: Path) -> None:
     assert cache.count == 0
     retriever.embed_documents(documents("a"))
     assert retriever.embedded == ["a"]
+
+
+def test_without_probes_nobody_knows_whose_vectors_they_are(tmp_path: Path) -> None:
+    """As where the disk was full when they were to be written."""
+    cache, retriever = open_cache(tmp_path)
+    retriever.embed_documents(documents("a"))
+    cache._store.delete([b"probe", b"probe of a long text"])
+    cache.close()
+    _, other = open_cache(tmp_path, model=2.0)
+    assert other.embed_documents(documents("a")).round(3).tolist() == [[2, 1]]

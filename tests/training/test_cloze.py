@@ -53,10 +53,21 @@ def test_a_phrase_is_left_out() -> None:
     assert any(question.lower().startswith("when") for question in questions)
 
 
-def test_questions_of_a_seed_are_always_the_same(tmp_path: Path) -> None:
-    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        make_cloze_file([RIVERS, LIGHT], tmp_path / name, seed=seed, progress_bar=False)
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() != (tmp_path / "c").read_bytes()
+@pytest.mark.parametrize("suffix", ["json", "json.gz"])
+def test_questions_of_a_seed_are_always_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
+    """To the byte, whenever they are made: a run of other files could not be resumed."""
+    files = [tmp_path / f"{name}.{suffix}" for name in "abc"]
+    for file, seed, now in zip(files, (0, 0, 1), (1e9, 2e9, 1e9), strict=True):
+        monkeypatch.setattr("time.time", lambda now=now: now)
+        make_cloze_file([RIVERS, LIGHT], file, seed=seed, progress_bar=False)
+    first, again, other = (file.read_bytes() for file in files)
+    assert first == again != other
+
+
+def test_half_of_a_character_is_no_hindrance(tmp_path: Path) -> None:
+    passages = [RIVERS + " \ud83d", LIGHT]
+    assert make_cloze_file(passages, tmp_path / "cloze.json", progress_bar=False)
+    assert passages[0] in {example.context for example in load_squad(tmp_path / "cloze.json", labelled=False)[0]}
 
 
 @pytest.mark.parametrize("name", ["cloze.json", "folder/cloze.json.gz"])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -55,6 +56,11 @@ def test_a_mixture_has_runs_of_sentences_of_two_passages(tmp_path: Path, seed: i
         # not now of one and now of the other, and one again
         one = next(iter(sources.values()))
         assert 2 <= len(list(groupby(sentences, key=one.__contains__))) <= 3
+
+
+def test_half_of_a_character_is_no_hindrance(tmp_path: Path) -> None:
+    examples = [replace(example, context=example.context + " \ud83d") for example in EXAMPLES]
+    assert mixtures(tmp_path / "mixed.json", examples)
 
 
 def test_questions_are_of_both_passages(tmp_path: Path) -> None:

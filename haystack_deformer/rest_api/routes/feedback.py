@@ -25,7 +25,7 @@ def post_feedback(feedback: CreateLabelRequest, service: TheService, index: str 
     with service.records.place(), service.work():
         try:
             label = feedback.to_label()
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, IndexError) as error:  # the last for a table without rows
             raise HTTPException(400, f"This is no label: {error}") from error
         service.document_store.write_labels([label], index=index)
 

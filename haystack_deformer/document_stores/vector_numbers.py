@@ -1,0 +1,85 @@
+"""The numbers in SQL by which documents have their vectors in FAISS."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from haystack.document_stores.sql import DocumentORM
+from sqlalchemy import bindparam
+
+from haystack_deformer.document_stores.access import IDS_AT_ONCE, batches
+from haystack_deformer.document_stores.tables import unindexed
+
+
+def vector_numbers(session: Any, index: str, ids: Collection[str]) -> dict[str, int]:
+    """
+    The numbers of documents' vectors by id, of those that have one.
+
+    :param session: of the store.
+    :param index: where.
+    :param ids: which.
+    """
+    found = {}
+    for batch in batches(ids, IDS_AT_ONCE):
+        query = _of(session.query(DocumentORM.id, DocumentORM.vector_id), index, batch)
+        rows = query.filter(DocumentORM.vector_id.isnot(None))
+        # a plain store takes whatever stands in a document's meta for its number
+        found.update({identifier: int(number) for identifier, number in rows if number.isdecimal()})
+    return found
+
+
+def contents_of(session: Any, index: str, ids: Collection[str]) -> dict[str, Any]:
+    """
+    What documents say, by id.
+
+    :param session: of the store.
+    :param index: where.
+    :param ids: which.
+    """
+    found: dict[str, Any] = {}
+    for batch in batches(ids, IDS_AT_ONCE):
+        found.update(iter(_of(session.query(DocumentORM.id, DocumentORM.content), index, batch)))
+    return found
+
+
+def forget_replaced(session: Any, index: str, before: dict[str, int], contents: dict[str, Any]) -> set[int]:
+    """
+    Take the numbers from documents that were overwritten with another text; it is not committed.
+
+    :param session: of the store.
+    :param index: where.
+    :param before: the numbers that overwritten documents had.
+    :param contents: what they said.
+    :return: the numbers of `before` that no document has any more.
+    """
+    now = vector_numbers(session, index, before)
+    same = [identifier for identifier, number in now.items() if before[identifier] == number]
+    stale = [identifier for identifier, new in contents_of(session, index, same).items() if new != contents[identifier]]
+    # without a number they are embedded by the next update_embeddings(update_existing_embeddings=False)
+    for batch in batches(stale, IDS_AT_ONCE):
+        _of(session.query(DocumentORM), index, batch).update({DocumentORM.vector_id: None}, synchronize_session=False)
+    return set(before.values()) - {now[identifier] for identifier in now.keys() - set(stale)}
+
+
+def renumber(session: Any, index: str, moves: dict[int, int]) -> None:
+    """
+    Give documents the new numbers of their vectors; it is not committed.
+
+    :param session: of the store.
+    :param index: where.
+    :param moves: new numbers by old ones.
+    """
+    if not moves:
+        return
+    table = DocumentORM.__table__
+    statement = (
+        table.update()
+        .where(table.c.index == index, table.c.vector_id == bindparam("old"))
+        .values(vector_id=bindparam("new"))
+    )
+    session.execute(statement, [{"old": str(old), "new": str(new)} for old, new in moves.items()])
+
+
+def _of(query: Any, index: str, ids: Collection[str]) -> Any:
+    return query.filter(unindexed(DocumentORM.index) == index, DocumentORM.id.in_(ids))
