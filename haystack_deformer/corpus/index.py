@@ -32,10 +32,15 @@ class CorpusIndex:
 
     :param folder: made where it does not exist.
     :param settings: models and codec.
+    :raises ValueError: for a path with a question mark.
     """
 
     def __init__(self, folder: str | Path, settings: IndexSettings) -> None:
         self.folder = Path(folder)
+        if "?" in str(folder):
+            # where SQLAlchemy ends a database's name: the file would lie outside, and be that of other such folders
+            msg = f"An index cannot be kept in {str(folder)!r}: take a path without a question mark."
+            raise ValueError(msg)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.settings = settings.resolved()
         vectors = self._load_vectors()

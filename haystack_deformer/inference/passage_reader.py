@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from typing import TypeAlias
 
 from tqdm import tqdm
 
@@ -22,6 +24,9 @@ _BYTES_IN_MEMORY = 400_000
 Of texts in UTF-8 whose states are held at once: some 100,000 tokens, 1.5 times each where windows overlap, so up to
 450 MB of 768 wide states. More are read in turn. Bytes: a token has about four, four letters or a Chinese character.
 """
+
+_Chunk: TypeAlias = dict[str, list[tuple[str, int]]]
+"""Passages, each with the questions that are asked of it and the positions of these pairs."""
 
 
 class PassageReader:
@@ -100,31 +105,53 @@ class PassageReader:
             question: self.encoder.tokenizer.question(question)
             for question in dict.fromkeys(questions[number] for number, _ in pairs)
         }
-        # beside the first passages' read, which waits for the disk and the codec where this one computes
-        encoding = self._background.submit(
-            lambda: {question: self.runtime.encode_question(ids) for question, ids in token_ids.items()}
-        )
         wanted: dict[str, list[int]] = defaultdict(list)
         for position, (_, number) in enumerate(pairs):
             wanted[texts[number]].append(position)
+        chunks = [
+            {text: [(questions[pairs[position][0]], position) for position in wanted[text]] for text in chunk}
+            for chunk in _chunks(wanted)
+        ]
+        last = {question: number for number, chunk in enumerate(chunks) for question in _asked(chunk)}
+        states: dict[str, Floats] = {}
         with tqdm(total=len(pairs), desc="Reading", unit=" passages", disable=not progress_bar) as bar:
-            for chunk in _chunks(wanted):
-                by_question: dict[str, list[tuple[int, PassageRepresentation]]] = defaultdict(list)
-                representations = self._representations(chunk, reading)
-                with reading.timings.measure("question"):
-                    question_states = encoding.result()
-                for text, representation in zip(chunk, representations, strict=True):
-                    for position in wanted[text]:
-                        by_question[questions[pairs[position][0]]].append((position, representation))
-                for question, passages in by_question.items():
-                    spans = self._read_one(question_states[question], [p for _, p in passages], batch_size, reading)
-                    for (position, _), found in zip(passages, spans, strict=True):
-                        reading.spans[position] = found
-                    bar.update(len(passages))
+            for number, chunk in enumerate(chunks):
+                new = {question: token_ids[question] for question in _asked(chunk) if question not in states}
+                # beside the passages' read, which waits for the disk and the codec where this one computes
+                encoding = self._background.submit(self._encode, new)
+                self._read_chunk(chunk, states, encoding, reading, batch_size, bar)
+                # of many questions those alone are held that are asked of further passages
+                states = {question: held for question, held in states.items() if last[question] > number}
         if reading.computed:
             self._report_computed(reading)
         report_reading(reading)
         return reading
+
+    def _encode(self, token_ids: dict[str, list[int]]) -> dict[str, Floats]:
+        return {question: self.runtime.encode_question(ids) for question, ids in token_ids.items()}
+
+    def _read_chunk(
+        self,
+        chunk: _Chunk,
+        states: dict[str, Floats],
+        encoding: Future[dict[str, Floats]],
+        reading: Reading,
+        batch_size: int | None,
+        bar: tqdm,
+    ) -> None:
+        """Passages whose states are held together, and by nobody when this is done."""
+        by_question: dict[str, list[tuple[int, PassageRepresentation]]] = defaultdict(list)
+        representations = self._representations(list(chunk), reading)
+        with reading.timings.measure("question"):
+            states |= encoding.result()
+        for asked, representation in zip(chunk.values(), representations, strict=True):
+            for question, position in asked:
+                by_question[question].append((position, representation))
+        for question, passages in by_question.items():
+            spans = self._read_one(states[question], [p for _, p in passages], batch_size, reading)
+            for (position, _), found in zip(passages, spans, strict=True):
+                reading.spans[position] = found
+            bar.update(len(passages))
 
     def _representations(self, texts: Sequence[str], reading: Reading) -> list[PassageRepresentation]:
         """Stored states where there are any, computed ones elsewhere."""
@@ -138,7 +165,9 @@ class PassageReader:
         if missing:
             with reading.timings.measure("compute"):
                 made = self.encoder.encode([texts[number] for number in missing])
-                for number, representation in zip(missing, made, strict=True):
+                # from the end, each let go when it has been through the codec
+                for number in reversed(missing):
+                    representation = made.pop()
                     # through the codec, so that an answer does not depend on whether its states were stored
                     stored[number] = (
                         representation
@@ -190,6 +219,11 @@ class PassageReader:
                 merged.append(merge_windows(spans[first : first + passage.n_windows], self.top_k_per_passage))
                 first += passage.n_windows
         return merged
+
+
+def _asked(chunk: _Chunk) -> dict[str, None]:
+    """The questions of a chunk, each once."""
+    return dict.fromkeys(question for asked in chunk.values() for question, _ in asked)
 
 
 def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:

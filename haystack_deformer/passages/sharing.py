@@ -49,6 +49,9 @@ def load_encoder(
     config, recorded = resolve_config(name_or_path, lower_layers, revision=revision, token=token)
     deformer_config = replace(recorded, **deformer_values)
     device = torch.device(device) if device is not None else default_device(backend)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        msg = f"This PyTorch finds no GPU to run on {str(device)!r}: leave devices and use_gpu out, or take 'cpu'."
+        raise ValueError(msg)
     if device.type == "cuda" and device.index is None:
         # "cuda" and "cuda:0" are one, and share one set of weights
         device = torch.device("cuda", torch.cuda.current_device())

@@ -75,10 +75,12 @@ class PassageTokenizer:
             )
             raise ValueError(msg)
         rows = backbone.model.get_input_embeddings().num_embeddings if isinstance(backbone, Backbone) else None
-        if rows is not None and tokenizer.vocab_size > rows:
+        tokens = 1 + max(self._ids(tokenizer))
+        if rows is not None and tokens > rows:
             msg = (
-                f"The tokenizer has {tokenizer.vocab_size} tokens and the model embeddings for {rows}: it is another "
-                "model's. Put the model's own tokenizer beside its weights."
+                f"The tokenizer has {tokens} tokens and the model embeddings for {rows}: it is another model's, or "
+                "words were added to it. Put the model's own tokenizer beside its weights, or give the model as many "
+                "embeddings (resize_token_embeddings)."
             )
             raise ValueError(msg)
         self.passage_length = config.passage_length(self.layout)
@@ -101,6 +103,11 @@ class PassageTokenizer:
         self._backend.encode_special_tokens = True
         # a unigram model knows its special tokens as words all the same
         self._special_ids = frozenset(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+
+    def _ids(self, tokenizer: PreTrainedTokenizerBase) -> set[int]:
+        """All that blocks can be of: special tokens that stand in none may lie beyond the model's embeddings."""
+        words = set(tokenizer.get_vocab().values()) - (set(tokenizer.all_special_ids) - {tokenizer.unk_token_id})
+        return {*words, *self.layout.question([]), *self.layout.passage([])}
 
     @property
     def fingerprint(self) -> dict[str, Any]:

@@ -21,7 +21,8 @@ _BITS = {
     faiss.ScalarQuantizer.QT_fp16: 16,
     faiss.ScalarQuantizer.QT_bf16: 16,
 }
-# the transforms that faiss can undo; of others (normalisation, ITQ) it would return something else than went in
+# the transforms that faiss can undo (of PCA that without whitening); of others (normalisation, ITQ) it would return
+# something else than went in
 _TRANSFORMS = (faiss.OPQMatrix, faiss.PCAMatrix, faiss.RandomRotationMatrix)
 
 
@@ -186,6 +187,8 @@ def _parts(index: Any) -> tuple[list[Any], Any]:
 def _is_codec(index: Any) -> bool:
     transforms, coder = _parts(index)
     if not all(isinstance(transform, _TRANSFORMS) for transform in transforms):
+        return False
+    if any(isinstance(t, faiss.PCAMatrix) and (t.eigen_power != 0 or t.d_out > t.d_in) for t in transforms):
         return False
     if isinstance(coder, faiss.IndexScalarQuantizer):
         return coder.sq.qtype in _BITS  # not SQ8_direct, which keeps whole numbers only

@@ -47,13 +47,19 @@ def stay_alone() -> None:
     Have PyTorch use one thread in the products of the calling thread, and as many as before in all others'.
 
     A thread whose very first product falls between the two calls begins with one as well, as all would without this.
+    Where no thread can be started, all is left as it was.
     """
     with _setting:
         usual = torch.get_num_threads()
         torch.set_num_threads(1)
         # the call also says what threads begin with that are started later, and one that ends at once says it again
         other = Thread(target=torch.set_num_threads, args=(usual,))
-        other.start()
+        try:
+            other.start()
+        except RuntimeError:
+            # slower, and of no matter but for that: an error here would end the pool that the thread belongs to
+            torch.set_num_threads(usual)
+            return
         other.join()
 
 

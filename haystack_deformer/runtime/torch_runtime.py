@@ -37,7 +37,7 @@ class TorchRuntime(Runtime):
         """The model as it runs; made at the first use, for a process that runs another backend never does."""
         with self._lock:
             if self._prepared is None:
-                model = self.model if self.dtype == "float32" else deepcopy(self.model).to(torch.bfloat16)
+                model = self.model if self.dtype == "float32" else _in_bfloat16(self.model)
                 self._prepared = pack(model) if model.device.type == "cpu" else model
             return self._prepared
 
@@ -85,6 +85,14 @@ class TorchRuntime(Runtime):
         if self._pool is not None:
             return self._pool.run(work, batches, batch_size)
         return ((batch, work(batch)) for batch in batches)
+
+
+def _in_bfloat16(model: DeFormerForQuestionAnswering) -> DeFormerForQuestionAnswering:
+    model = deepcopy(model)
+    # not the buffers: ModernBERT's are the frequencies of its positions, which rounding would move apart
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(torch.bfloat16)
+    return model
 
 
 def _array(tensor: Tensor) -> Floats:

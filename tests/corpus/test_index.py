@@ -127,3 +127,9 @@ def test_an_index_without_a_passage(open_index: Callable[[], Any]) -> None:
         else:
             with pytest.raises(ValueError, match="has no passage: put texts into it, `haystack-deformer index"):
                 index.ask("where is paris")
+
+
+def test_a_folder_that_no_database_can_be_in(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="without a question mark"):
+        CorpusIndex(tmp_path / "what?" / "now", IndexSettings(model="any"))
+    assert not list(tmp_path.iterdir())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -102,6 +104,37 @@ class TestReadPairs:
         assert parts.computed == whole.computed == len(TEXTS)
         for one, other in zip(whole.spans, parts.spans, strict=True):
             assert_same(one, other, 1e-5)
+
+    def test_what_was_read_is_let_go(self, encoder: PassageEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Of many questions on many passages neither all questions' states are held nor those of two chunks."""
+        held: list[weakref.ref[Any]] = []
+        alive: list[int] = []
+        get, encode = PassageReader._representations, encoder.runtime().encode_question
+
+        def read(self: PassageReader, texts: list[str], reading: Reading) -> Any:
+            gc.collect()
+            alive.append(sum(one() is not None for one in held))
+            found = get(self, texts, reading)
+            held.extend(map(weakref.ref, found))
+            return found
+
+        def encode_question(token_ids: Any) -> Any:
+            states = encode(token_ids)
+            held.append(weakref.ref(states))
+            return states
+
+        monkeypatch.setattr(passage_reader, "_BYTES_IN_MEMORY", 1)
+        monkeypatch.setattr(PassageReader, "_representations", read)
+        reader = PassageReader(encoder)
+        monkeypatch.setattr(reader.runtime, "encode_question", encode_question)
+        questions = [f"what is {word}" for word in ("paris", "berlin", "france")]
+        texts = ["paris is a city", "berlin is a city", "france"]
+        # the first question is asked of the last passage too
+        reader.read_pairs(questions, texts, [(0, 0), (1, 1), (2, 2), (0, 2)])
+        assert len(held) == 6
+        # at most the first question's, and that which is being made beside the read
+        assert alive[0] <= 1
+        assert max(alive[1:]) <= 2
 
     def test_every_question_and_passage_is_encoded_once(
         self, encoder: PassageEncoder, monkeypatch: pytest.MonkeyPatch

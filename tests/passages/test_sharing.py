@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import BertTokenizerFast
 
 from haystack_deformer.passages import PassageEncoder, default_device, load_encoder, load_tokenizer
 
@@ -29,6 +30,13 @@ def test_onnx_takes_the_cpu_beside_a_gpu(tiny_deformer: Path, monkeypatch: pytes
     assert default_device() == default_device("torch") == torch.device("cuda:0")
     assert default_device("torch", "onnx") == torch.device("cpu")
     assert load_encoder(tiny_deformer, backend="onnx").model.device == torch.device("cpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize("device", ["cuda", "cuda:1"])
+def test_a_gpu_that_is_not_there(tiny_deformer: Path, device: str) -> None:
+    with pytest.raises(ValueError, match=f"finds no GPU to run on '{device}': leave devices and use_gpu out"):
+        load_encoder(tiny_deformer, device=device)
 
 
 class TestSharing:
@@ -119,12 +127,11 @@ class TestRewritten:
 
     def test_tokenizer_is_loaded_anew(self, folder: Path) -> None:
         before = load_encoder(folder)
-        tokenizer = load_tokenizer(folder)
-        tokenizer.add_tokens(["paris-on-the-river"])
-        tokenizer.save_pretrained(folder)
+        assert before.tokenizer.question("Paris") == before.tokenizer.question("paris")
+        BertTokenizerFast.from_pretrained(folder, do_lower_case=False).save_pretrained(folder)
         after = load_encoder(folder)
         assert after is not before
-        assert len(after.tokenizer.question("paris-on-the-river")) == 3
+        assert after.tokenizer.question("Paris") != before.tokenizer.question("paris")
 
     def test_other_files_do_not_count(self, folder: Path) -> None:
         before = load_encoder(folder)

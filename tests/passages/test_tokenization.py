@@ -208,6 +208,20 @@ def test_tokenizer_of_another_model_is_refused(tiny_tokenizer: BertTokenizerFast
         PassageTokenizer(tiny_tokenizer, model.deformer_config, model.backbone)
 
 
+def test_words_that_the_model_has_no_embedding_for_are_refused(make_tiny_bert: Any) -> None:
+    """`vocab_size` does not count them."""
+    folder = make_tiny_bert()
+    tokenizer = BertTokenizerFast.from_pretrained(folder)
+    model = DeFormerForQuestionAnswering.from_pretrained(folder, 2)
+    tokenizer.add_tokens(["[NEVER]"], special_tokens=True)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["[NEVER]"]})
+    # one that no text is made of
+    PassageTokenizer(tokenizer, model.deformer_config, model.backbone)
+    tokenizer.add_tokens(["tokyo"])
+    with pytest.raises(ValueError, match=r"or words were added to it\. .* embeddings \(resize_token_embeddings\)"):
+        PassageTokenizer(tokenizer, model.deformer_config, model.backbone)
+
+
 def test_tokenizer_without_special_tokens_is_refused(tiny_encoder: PassageEncoder) -> None:
     model = tiny_encoder.model
     bare = PreTrainedTokenizerFast(tokenizer_object=tiny_encoder.tokenizer.tokenizer.backend_tokenizer)

@@ -98,7 +98,10 @@ def test_values_that_are_not_finite(name, value):
 
 @pytest.mark.parametrize(
     "name",
-    ["", "foo", "HNSW32", "IVF4,SQ8", "SQ8_direct", "L2norm,SQ8", "PQ7", "ITQ16,LSH", "LSH", "IDMap,SQ8", "SQ8,RFlat"],
+    [
+        *("", "foo", "HNSW32", "IVF4,SQ8", "SQ8_direct", "L2norm,SQ8", "PQ7", "ITQ16,LSH", "LSH", "IDMap,SQ8"),
+        *("SQ8,RFlat", "PCAW16,SQ8", "PCAWR16,Flat", "PCA64,SQ8"),
+    ],
 )
 def test_names_that_are_no_codec(name):
     with pytest.raises(ValueError, match="SQfp16") as error:

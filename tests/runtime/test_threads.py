@@ -7,8 +7,10 @@ import sys
 import threading
 from collections.abc import Sequence
 
+import pytest
 import torch
 
+from haystack_deformer.runtime import threads
 from haystack_deformer.runtime.pool import WindowPool
 from haystack_deformer.runtime.threads import stay_alone
 
@@ -33,10 +35,27 @@ def test_windows_have_a_thread_each_and_others_keep_theirs() -> None:
             together.wait(60)
             return torch.get_num_threads()
 
-        assert [threads for _, threads in pool.run(work, [[0], [1], [2]], 3)] == [1, 1, 1]
+        assert [alone for _, alone in pool.run(work, [[0], [1], [2]], 3)] == [1, 1, 1]
         assert torch.get_num_threads() == in_fresh_thread() == 3
     finally:
         torch.set_num_threads(usual)
+
+
+def test_where_no_thread_can_be_started_the_pool_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a limit of threads: an error in a thread's beginning would end the pool for good."""
+    usual = torch.get_num_threads()
+    # those of a pool begin by themselves
+    pool = WindowPool(2, initializer=stay_alone)
+
+    def fail(_thread: threading.Thread) -> None:
+        message = "can't start new thread"
+        raise RuntimeError(message)
+
+    # what stay_alone starts, and not what the pool does
+    monkeypatch.setattr(threads, "Thread", type("Thread", (threading.Thread,), {"start": fail}))
+    for _ in range(2):
+        assert sorted(done for _, done in pool.run(lambda batch: batch[0], [[1], [2]], 2)) == [1, 2]
+    assert in_fresh_thread() == usual
 
 
 def test_a_forked_process_has_threads_of_its_own() -> None:
