@@ -105,13 +105,10 @@ class PassageReader:
             question: self.encoder.tokenizer.question(question)
             for question in dict.fromkeys(questions[number] for number, _ in pairs)
         }
-        wanted: dict[str, list[int]] = defaultdict(list)
-        for position, (_, number) in enumerate(pairs):
-            wanted[texts[number]].append(position)
-        chunks = [
-            {text: [(questions[pairs[position][0]], position) for position in wanted[text]] for text in chunk}
-            for chunk in _chunks(wanted)
-        ]
+        wanted: _Chunk = defaultdict(list)
+        for position, (question, text) in enumerate(pairs):
+            wanted[texts[text]].append((questions[question], position))
+        chunks = [{text: wanted[text] for text in chunk} for chunk in _chunks(wanted)]
         last = {question: number for number, chunk in enumerate(chunks) for question in _asked(chunk)}
         states: dict[str, Floats] = {}
         with tqdm(total=len(pairs), desc="Reading", unit=" passages", disable=not progress_bar) as bar:
