@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from haystack.document_stores.filter_utils import LogicalFilterClause
@@ -24,6 +25,17 @@ def unindexed(column: Any) -> Any:
     :param column: whose values most rows have in common: the name of the index, or of a field of the meta.
     """
     return column.concat("")
+
+
+def with_ids(query: Any, index: str, ids: Collection[str]) -> Any:
+    """
+    Narrow a query of documents to some of one index.
+
+    :param query: over `DocumentORM` or its columns.
+    :param index: where.
+    :param ids: which; not more than a query may name.
+    """
+    return query.filter(unindexed(DocumentORM.index) == index, DocumentORM.id.in_(ids))
 
 
 def filled_indexes(session: Any) -> list[str]:

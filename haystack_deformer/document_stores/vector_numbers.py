@@ -9,7 +9,7 @@ from haystack.document_stores.sql import DocumentORM
 from sqlalchemy import bindparam
 
 from haystack_deformer.document_stores.access import IDS_AT_ONCE, batches
-from haystack_deformer.document_stores.tables import unindexed
+from haystack_deformer.document_stores.tables import with_ids
 
 
 def vector_numbers(session: Any, index: str, ids: Collection[str]) -> dict[str, int]:
@@ -22,7 +22,7 @@ def vector_numbers(session: Any, index: str, ids: Collection[str]) -> dict[str, 
     """
     found = {}
     for batch in batches(ids, IDS_AT_ONCE):
-        query = _of(session.query(DocumentORM.id, DocumentORM.vector_id), index, batch)
+        query = with_ids(session.query(DocumentORM.id, DocumentORM.vector_id), index, batch)
         rows = query.filter(DocumentORM.vector_id.isnot(None))
         # a plain store takes whatever stands in a document's meta for its number
         found.update({identifier: int(number) for identifier, number in rows if number.isdecimal()})
@@ -39,7 +39,7 @@ def contents_of(session: Any, index: str, ids: Collection[str]) -> dict[str, Any
     """
     found: dict[str, Any] = {}
     for batch in batches(ids, IDS_AT_ONCE):
-        found.update(iter(_of(session.query(DocumentORM.id, DocumentORM.content), index, batch)))
+        found.update(iter(with_ids(session.query(DocumentORM.id, DocumentORM.content), index, batch)))
     return found
 
 
@@ -50,15 +50,17 @@ def forget_replaced(session: Any, index: str, before: dict[str, int], contents: 
     :param session: of the store.
     :param index: where.
     :param before: the numbers that overwritten documents had.
-    :param contents: what they said.
+    :param contents: what those of them said whose numbers the write could leave as they were.
     :return: the numbers of `before` that no document has any more.
     """
     now = vector_numbers(session, index, before)
-    same = [identifier for identifier, number in now.items() if before[identifier] == number]
+    same = [identifier for identifier in contents if now.get(identifier) == before[identifier]]
     stale = [identifier for identifier, new in contents_of(session, index, same).items() if new != contents[identifier]]
     # without a number they are embedded by the next update_embeddings(update_existing_embeddings=False)
     for batch in batches(stale, IDS_AT_ONCE):
-        _of(session.query(DocumentORM), index, batch).update({DocumentORM.vector_id: None}, synchronize_session=False)
+        with_ids(session.query(DocumentORM), index, batch).update(
+            {DocumentORM.vector_id: None}, synchronize_session=False
+        )
     return set(before.values()) - {now[identifier] for identifier in now.keys() - set(stale)}
 
 
@@ -79,7 +81,3 @@ def renumber(session: Any, index: str, moves: dict[int, int]) -> None:
         .values(vector_id=bindparam("new"))
     )
     session.execute(statement, [{"old": str(old), "new": str(new)} for old, new in moves.items()])
-
-
-def _of(query: Any, index: str, ids: Collection[str]) -> Any:
-    return query.filter(unindexed(DocumentORM.index) == index, DocumentORM.id.in_(ids))

@@ -18,7 +18,7 @@ from haystack_deformer.document_stores.guarding import guards
 from haystack_deformer.document_stores.narrow_reads import NarrowReads
 from haystack_deformer.document_stores.removal import Removal, removal
 from haystack_deformer.document_stores.sessions import undone_on_error
-from haystack_deformer.document_stores.tables import unindexed
+from haystack_deformer.document_stores.tables import unindexed, with_ids
 from haystack_deformer.document_stores.vector_numbers import contents_of, forget_replaced, renumber, vector_numbers
 
 logger = logging.getLogger(__name__)
@@ -77,9 +77,10 @@ class SteadyVectors(FaissIndexes, NarrowReads, _Store):
             if any(document.embedding is not None for document in written):
                 self.have_vectors(index)
             before = vector_numbers(self.session, index, ids)
-            contents = contents_of(self.session, index, before)
+            contents = {}
             first = self._total(index)
             if overwrites and any(document.embedding is None for document in written):
+                contents = contents_of(self.session, index, before)
                 # the parent does so where the store overwrites by default, and forgets it where the call says so
                 for document in written:
                     if document.id in before:
@@ -122,9 +123,7 @@ class SteadyVectors(FaissIndexes, NarrowReads, _Store):
                 going = [identifier for identifier in going if identifier in found] if ids else list(found)
             numbers = set(vector_numbers(self.session, index, going).values())
             for batch in batches(going, IDS_AT_ONCE):
-                self.session.query(DocumentORM).filter(
-                    unindexed(DocumentORM.index) == index, DocumentORM.id.in_(batch)
-                ).delete(synchronize_session=False)
+                with_ids(self.session.query(DocumentORM), index, batch).delete(synchronize_session=False)
                 self._forget_meta(index, batch)
             self._remove(index, numbers)
 

@@ -106,8 +106,8 @@ class PassageReader:
             for question in dict.fromkeys(questions[number] for number, _ in pairs)
         }
         wanted: _Chunk = defaultdict(list)
-        for position, (question, text) in enumerate(pairs):
-            wanted[texts[text]].append((questions[question], position))
+        for position, (asked, read) in enumerate(pairs):
+            wanted[texts[read]].append((questions[asked], position))
         chunks = [{text: wanted[text] for text in chunk} for chunk in _chunks(wanted)]
         last = {question: number for number, chunk in enumerate(chunks) for question in _asked(chunk)}
         states: dict[str, Floats] = {}

@@ -74,9 +74,10 @@ class PassageTokenizer:
                 "in their place): set them in tokenizer_config.json."
             )
             raise ValueError(msg)
+        # a unigram model knows its special tokens as words all the same
+        self._special_ids = frozenset(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
         rows = backbone.model.get_input_embeddings().num_embeddings if isinstance(backbone, Backbone) else None
-        tokens = 1 + max(self._ids(tokenizer))
-        if rows is not None and tokens > rows:
+        if rows is not None and (tokens := 1 + max(self._ids())) > rows:
             msg = (
                 f"The tokenizer has {tokens} tokens and the model embeddings for {rows}: it is another model's, or "
                 "words were added to it. Put the model's own tokenizer beside its weights, or give the model as many "
@@ -101,12 +102,10 @@ class PassageTokenizer:
         self._backend.no_padding()
         # a text that speaks of "[SEP]" does not end there
         self._backend.encode_special_tokens = True
-        # a unigram model knows its special tokens as words all the same
-        self._special_ids = frozenset(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
 
-    def _ids(self, tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    def _ids(self) -> set[int]:
         """All that blocks can be of: special tokens that stand in none may lie beyond the model's embeddings."""
-        words = set(tokenizer.get_vocab().values()) - (set(tokenizer.all_special_ids) - {tokenizer.unk_token_id})
+        words = set(self.tokenizer.get_vocab().values()) - self._special_ids
         return {*words, *self.layout.question([]), *self.layout.passage([])}
 
     @property
