@@ -17,7 +17,7 @@ class ReadingTimings:
     """
     Seconds that each part of reading took.
 
-    :param question: lower layers over the questions, as far as they were not through when the passages were read.
+    :param question: lower layers over the questions; the disk is asked for the passages' states before.
     :param read: keys, one batched read of the store, decoding.
     :param compute: lower layers over passages that the store did not have.
     :param upper: upper layers.

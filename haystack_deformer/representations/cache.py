@@ -126,6 +126,14 @@ class Representations:
         digest.update(text.encode("utf-8", "surrogatepass"))
         return digest.digest()
 
+    def prefetch(self, keys: Sequence[bytes]) -> None:
+        """
+        Have states that are on the disk alone read in the background, for a `get` to come. No more than a hint.
+
+        :param keys: the keys.
+        """
+        self.store.prefetch(keys)
+
     def get(self, keys: Sequence[bytes]) -> list[PassageRepresentation | None]:
         """
         Read passages' states, in one batched read of the store and one call of the codec.

@@ -52,10 +52,16 @@ class LmdbRepresentationStore(RepresentationStore):
             if not read_only and not environment.read_only:
                 self._generations.remove_older(generation)
 
+    def prefetch(self, keys: Sequence[bytes]) -> None:
+        """Ask the disk for records that are not in memory: see :meth:`RepresentationStore.prefetch`."""
+        check_keys(keys)
+        with self._borrowed() as (environment, _):
+            prefetch(environment.data_file, keys)
+
     def get(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Read several records in one transaction: see :meth:`RepresentationStore.get`."""
         check_keys(keys)
-        return self._read(lambda txn: [txn.get(key) for key in keys], ahead=keys)
+        return self._read(lambda txn: [txn.get(key) for key in keys])
 
     def contains(self, keys: Sequence[bytes]) -> list[bool]:
         """Tell which keys have a record: see :meth:`RepresentationStore.contains`."""
@@ -195,13 +201,9 @@ class LmdbRepresentationStore(RepresentationStore):
                 registry.release(held[0])
             return environment, generation
 
-    def _read(
-        self, work: Callable[[lmdb.Transaction[bytes]], T], *, buffers: bool = False, ahead: Sequence[bytes] = ()
-    ) -> T:
-        """Run a reading transaction; the records of the keys `ahead` are asked of the disk before it."""
+    def _read(self, work: Callable[[lmdb.Transaction[bytes]], T], *, buffers: bool = False) -> T:
         while True:
             with self._borrowed() as (environment, _):
-                prefetch(environment.data_file, ahead)
                 try:
                     with environment.transaction(buffers=buffers) as txn:
                         return work(txn)

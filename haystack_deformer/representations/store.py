@@ -36,6 +36,14 @@ class RepresentationStore(ABC):
     Keys are bytes of length 1 to 511; every method raises ValueError for others.
     """
 
+    def prefetch(self, keys: Sequence[bytes]) -> None:
+        """
+        Have records that are on the disk alone read in the background, for a `get` to come. No more than a hint.
+
+        :param keys: the keys.
+        """
+        check_keys(keys)
+
     @abstractmethod
     def get(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """

@@ -73,9 +73,9 @@ class OnnxRuntime(Runtime):
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        # threads that wait in a loop for more work hold the cores that another session's windows run on: one passage
-        # took 75 ms in place of 30 on 2 cores, ten 188 in place of 155
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # a thread that is woken for each product costs a third of a question's time in int8; one that waits in a loop
+        # after the run as well, as by default, holds the cores that another session's windows run on: in the run alone
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         # warnings of the graph's optimiser are nothing that a user could mend
         options.log_severity_level = 3
         path = graph_file(self.model, name, self.dtype, self.folder)

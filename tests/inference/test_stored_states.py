@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,6 +63,25 @@ class TestStoredStates:
             assert [span.margin for span in spans] == pytest.approx([span.margin for span in expected], abs=0.1)
         # torch warns of memory that it may not write to
         assert not [warning for warning in recwarn if "writable" in str(warning.message)]
+
+    def test_are_asked_of_the_disk_before_the_question_is_computed(
+        self, encoder: PassageEncoder, memory: Representations, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store(memory, encoder, TEXTS)
+        reader = PassageReader(encoder, memory)
+        done: list[tuple[str, Any]] = []
+
+        def noted(owner: Any, name: str) -> None:
+            real = getattr(owner, name)
+            monkeypatch.setattr(owner, name, lambda given: (done.append((name, given)), real(given))[1])
+
+        noted(memory, "prefetch")
+        noted(memory, "get")
+        noted(reader.runtime, "encode_question")
+        reader.read(QUESTIONS[0], TEXTS)
+        keys = [memory.key(text) for text in dict.fromkeys(TEXTS)]
+        question = encoder.tokenizer.question(QUESTIONS[0])
+        assert done == [("prefetch", keys), ("encode_question", question), ("get", keys)]
 
     def test_of_another_cut_are_not_found(self, encoder: PassageEncoder, tiny_bert: Path, tmp_path: Path) -> None:
         model = DeFormerForQuestionAnswering.from_pretrained(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from haystack_deformer.benchmark.cold import drop_from_memory, resident_bytes
+from haystack_deformer.representations.errors import RepresentationStoreError
 from haystack_deformer.representations.lmdb_prefetch import prefetch
 from haystack_deformer.representations.lmdb_store import LmdbRepresentationStore
 
@@ -74,11 +75,14 @@ def test_after_deletes_and_overwrites(tmp_path: Path, asked: list[tuple[int, int
     assert records[kept[1]] in data[second : second + second_length]
 
 
-def test_the_store_asks_for_what_it_is_about_to_read(tmp_path: Path, asked: list[tuple[int, int]]) -> None:
+def test_the_store_asks_for_what_it_will_read(tmp_path: Path, asked: list[tuple[int, int]]) -> None:
     store = LmdbRepresentationStore(tmp_path)
     store.put({b"a" * 16: bytes(9000), b"b" * 16: bytes(9000), b"c" * 16: bytes(9000)})
-    assert store.get([b"c" * 16, b"a" * 16]) == [bytes(9000)] * 2
+    store.prefetch([b"c" * 16, b"a" * 16])
     assert len(asked) == 2
+    store.close()
+    with pytest.raises(RepresentationStoreError, match="closed"):
+        store.prefetch([b"a" * 16])
 
 
 def test_records_come_into_memory_untouched(tmp_path: Path) -> None:

@@ -35,13 +35,18 @@ def test_delete_counts_what_was_there(store):
 
 def test_nothing_at_all(store):
     store.put({})
-    assert (store.get([]), store.contains([]), store.delete([])) == ([], [], 0)
+    assert (store.prefetch([]), store.get([]), store.contains([]), store.delete([])) == (None, [], [], 0)
     assert (list(store.keys()), len(store), store.statistics().count) == ([], 0, 0)
 
 
 @pytest.mark.parametrize("key", [b"", b"x" * 512, "text", None])
 def test_keys_that_are_none(store, key):
-    for call in (lambda: store.get([key]), lambda: store.contains([key]), lambda: store.delete([key])):
+    for call in (
+        lambda: store.prefetch([key]),
+        lambda: store.get([key]),
+        lambda: store.contains([key]),
+        lambda: store.delete([key]),
+    ):
         with pytest.raises(ValueError, match="1 to 511"):
             call()
     with pytest.raises(ValueError, match="1 to 511"):
