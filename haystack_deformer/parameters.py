@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ def as_int(name: str, value: Any, least: int = 1) -> int:
     :raises ValueError: where it is no whole number, or too small.
     """
     # int(2.5) would round and int(True) would count: neither is what was meant
-    if isinstance(value, (int, str)) and not isinstance(value, bool):
+    if isinstance(value, (Integral, str)) and not isinstance(value, bool):
         try:
             number = int(value)
         except ValueError:
@@ -48,13 +50,15 @@ def as_float(name: str, value: Any) -> float:
 
     :param name: of the parameter, for the message.
     :param value: what was given.
-    :raises ValueError: where it is none.
+    :raises ValueError: where it is none, NaN included: it stands in no order with others.
     """
-    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+    if isinstance(value, (Real, str)) and not isinstance(value, bool):
         try:
-            return float(value)
+            number = float(value)
         except ValueError:
-            pass
+            number = math.nan
+        if not math.isnan(number):
+            return number
     msg = f"{name} must be a number, got {value!r}."
     raise ValueError(msg)
 

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from haystack_deformer.parameters import as_bool, as_float, as_int, as_optional_int, as_optional_text, as_token
 
 
-@pytest.mark.parametrize(("value", "expected"), [(3, 3), ("3", 3), (" 3 ", 3), (1, 1)])
+@pytest.mark.parametrize(("value", "expected"), [(3, 3), ("3", 3), (" 3 ", 3), (1, 1), (np.int64(3), 3)])
 def test_as_int(value: Any, expected: int) -> None:
     assert as_int("n", value) == expected
 
@@ -29,7 +30,8 @@ def test_as_optional_int() -> None:
 def test_as_float() -> None:
     assert as_float("x", "-1.5") == -1.5
     assert as_float("x", 2) == 2.0
-    for value in ("", "x", True, None):
+    assert as_float("x", np.float32(0.5)) == 0.5
+    for value in ("", "x", True, None, "nan", float("nan")):
         with pytest.raises(ValueError, match=r"^x must be a number, got "):
             as_float("x", value)
 

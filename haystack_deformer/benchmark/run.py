@@ -22,6 +22,7 @@ from haystack_deformer.benchmark.readers import OURS, make_readers, make_store
 from haystack_deformer.benchmark.storage import data_file
 from haystack_deformer.benchmark.subject import load_subject
 from haystack_deformer.digests import digest_checkpoint
+from haystack_deformer.representations.files import write_atomically
 
 logger = logging.getLogger(__name__)
 
@@ -148,7 +149,7 @@ def run_benchmark(
     for part in PARTS:
         if part in settings.parts:
             figures[part] = measures[part]()
-            path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+            write_atomically(path, (json.dumps(figures, indent=2) + "\n").encode())
             if on_part is not None:
                 on_part(figures)
     return figures
@@ -156,11 +157,18 @@ def run_benchmark(
 
 def _figures_so_far(path: Path, **about: dict[str, Any]) -> dict[str, Any]:
     """The parts that are there already, unless they were measured on something else."""
-    figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    if figures and any(figures.get(name) != value for name, value in about.items()):
+    if not path.is_file():
+        return about
+    try:
+        figures: Any = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        figures = None
+    if not isinstance(figures, dict) or any(figures.get(name) != value for name, value in about.items()):
         aside = path.with_name(f"before-{path.name}")
         path.replace(aside)
-        logger.warning("%s is of another model, codec or machine: it is %s now, and a new one is begun.", path, aside)
+        logger.warning(
+            "%s is damaged, or of another model, codec or machine: it is %s now, and a new one is begun.", path, aside
+        )
         figures = {}
     return {**figures, **about}
 

@@ -19,6 +19,13 @@ LowerLayers = Annotated[
 ]
 Codec = Annotated[str, typer.Option(help="faiss codec of the states: SQfp16, SQ8, SQ4, Flat, OPQ..,PQ..")]
 
+_EXTRAS = {
+    "accelerate": "haystack-deformer[train]",
+    "psutil": "haystack-deformer[train,bench]",
+    "sklearn": "haystack-deformer[train]",
+}
+"""Modules that come with an extra alone and are imported by files that need them throughout."""
+
 Backend = Annotated[str, typer.Option(help="What runs the upper layers: torch or onnx.")]
 Dtype = Annotated[str, typer.Option(help="Of their matrix products: float32, bfloat16 (torch), int8 (onnx).")]
 
@@ -47,5 +54,6 @@ class clear_errors:  # noqa: N801  # reads as a statement
             if module in sys.modules:
                 kinds.append(getattr(sys.modules[module], name))
         if isinstance(error, tuple(kinds)):
-            typer.echo(f"Error: {error}", err=True)
+            remedy = _EXTRAS.get(getattr(error, "name", None) or "")
+            typer.echo(f"Error: {error}{f': pip install {remedy!r}.' if remedy else ''}", err=True)
             raise typer.Exit(code=2) from error

@@ -48,11 +48,12 @@ def reader_encoder(
     if not model:
         msg = "DeFormerReader needs model_name_or_path, or a DeFormer document_store whose model it is to take."
         raise ValueError(msg)
+    model = absolute_folder(model)
     given = {name: value for name, value in parameters.items() if value is not None}
     if store is None:
         return load_encoder(model, device=device, **given)
     # of another model the store's parameters say nothing
-    shared = store.encoder_parameters if absolute_folder(model) == store.deformer_model else {}
+    shared = store.encoder_parameters if model == store.deformer_model else {}
     return load_encoder(
         model,
         device=device,

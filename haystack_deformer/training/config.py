@@ -98,6 +98,7 @@ class TrainingConfig:
     temperature: float = 2.0
 
     def __post_init__(self) -> None:
+        self._keep_names_as_text()
         if self.questions_per_window < 1:
             msg = f"questions_per_window must be at least 1, got {self.questions_per_window}."
             raise ValueError(msg)
@@ -122,6 +123,16 @@ class TrainingConfig:
                 raise ValueError(msg)
         self._check_length()
         self._check_weights()
+
+    def _keep_names_as_text(self) -> None:
+        # as JSON keeps them; one file by itself is a list of one, and no list of letters
+        for name in ("model", "teacher"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, os.fspath(getattr(self, name)))
+        for name in ("train", "unlabelled"):
+            given: Any = getattr(self, name)
+            files = [given] if isinstance(given, (str, os.PathLike)) else given
+            object.__setattr__(self, name, tuple(map(os.fspath, files)))
 
     def _check_length(self) -> None:
         if self.max_steps == 0 or self.max_steps < -1:
@@ -155,7 +166,10 @@ class TrainingConfig:
         """
         Path(folder).mkdir(parents=True, exist_ok=True)
         written = {**asdict(self), _PROCESSES: count_processes(), _INPUTS: self._inputs()}
-        (Path(folder) / SETTINGS_FILE).write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
+        # whole or not at all: a run that cannot read it does not go on
+        from haystack_deformer.representations.files import write_atomically  # noqa: PLC0415  # imports faiss
+
+        write_atomically(Path(folder) / SETTINGS_FILE, (json.dumps(written, indent=2) + "\n").encode())
 
     def is_kept_in(self, folder: str | os.PathLike[str]) -> bool:
         """
@@ -165,6 +179,16 @@ class TrainingConfig:
         """
         path = Path(folder) / SETTINGS_FILE
         return path.is_file() and not self._differences(read_settings(path))
+
+    def learns_from_data_of(self, begun: dict[str, Any]) -> bool:
+        """
+        Whether a run has learnt from any of these settings' labelled files, by what was in them then.
+
+        :param begun: the run's settings; those from before files were kept there may have.
+        """
+        known = begun.get(_INPUTS)
+        own = {digest_files([path]) for path in self.train if Path(path).is_file()}
+        return known is None or bool(own & set(known.values()))
 
     def check_resumable(self, folder: str | os.PathLike[str]) -> None:
         """
@@ -220,6 +244,17 @@ def read_settings(path: Path) -> dict[str, Any]:
     The settings of a run; one from before a setting was there has its default.
 
     :param path: of the file that `TrainingConfig.save` wrote.
+    :raises ValueError: for a file that is something else; says what to do.
     """
     defaults = {field.name: field.default for field in fields(TrainingConfig) if field.default is not MISSING}
-    return {**json.loads(json.dumps(defaults)), **json.loads(path.read_text(encoding="utf-8"))}
+    try:
+        written: Any = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        written = None
+    if not isinstance(written, dict):
+        msg = (
+            f"{str(path)!r} is damaged, or no settings of a run: remove it, and the run goes on from its checkpoints, "
+            "whose settings are then not compared."
+        )
+        raise ValueError(msg)
+    return {**json.loads(json.dumps(defaults)), **written}

@@ -13,11 +13,12 @@ import torch
 from transformers import AutoConfig
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
+from haystack_deformer.modeling.loading import resolve_config
 from haystack_deformer.passages import load_encoder, load_tokenizer
 from haystack_deformer.training.card import CardRow, write_card
 from haystack_deformer.training.config import SETTINGS_FILE, TrainingConfig, read_settings
 from haystack_deformer.training.evaluation import compare, evaluate, evaluate_codecs
-from haystack_deformer.training.run import several_processes, train
+from haystack_deformer.training.run import check_index_stays_valid, several_processes, train
 from haystack_deformer.training.squad import SquadExample, load_squad, split_held_out
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ def distil(
     Started again with the same settings it goes on where it was stopped: what is trained is not trained again.
 
     :param config: the student's settings; `model` is what the teacher starts from, of no effect where one is given.
+        A `teacher` among them is as one that is given.
     :param output: folder for the student; the teacher goes into `teacher` in it.
     :param teacher: folder of a teacher that is trained already; None: train one.
     :param teacher_epochs: passes of the teacher over the data; None: as many as the student's.
@@ -56,6 +58,7 @@ def distil(
         nothing to take the figures from that the teacher has not seen; and as `train` does.
     """
     output = Path(output)
+    teacher = config.teacher if teacher is None else teacher
     if config.lower_layers < 1:
         msg = "lower_layers=0 is the teacher itself: give a student a cut of 1 or more."
         raise ValueError(msg)
@@ -71,8 +74,15 @@ def distil(
     # before the hours of training, not after them
     asked = _evaluation_examples(config, eval_data)
     start = config.model if teacher is None else str(teacher)
+    resolve_config(start, config.lower_layers)
+    if config.unlabelled:
+        load_squad(config.unlabelled, labelled=False)
     if not eval_data:
-        _check_unseen(start, config.held_out)
+        if not (Path(start) / SETTINGS_FILE).is_file():
+            logger.warning(
+                "Whether %s has seen the held-out passages is not known: the figures are of use if not.", start
+            )
+        _check_unseen(start, config)
     if teacher is None:
         teacher = output / "teacher"
         settings = replace(
@@ -117,24 +127,35 @@ def _train_once(config: TrainingConfig, output: Path, dtype: torch.dtype | None 
         train(config, output, dtype=dtype, **options)
         return
     logger.info("%s is trained already.", output)
-    if dtype is not None and AutoConfig.from_pretrained(output).torch_dtype != dtype:
+    written = AutoConfig.from_pretrained(output).torch_dtype
+    if dtype is None and written != torch.float32:
+        logger.warning("The weights in %s are in %s, and what was rounded does not come back.", output, written)
+    elif dtype is not None and written != dtype:
         model = DeFormerForQuestionAnswering.from_pretrained(output)
+        if config.freeze_lower:
+            model.freeze_lower()
+            check_index_stays_valid(config, model, dtype)
         model.save_pretrained(output, load_tokenizer(output), dtype=dtype)
 
 
-def _check_unseen(start: str, held_out: float) -> None:
-    """Passages that a model was trained on say nothing of its students."""
-    settings = Path(start) / SETTINGS_FILE
-    if not settings.is_file():
-        logger.warning("Whether %s has seen the held-out passages is not known: the figures hold if it has not.", start)
-        return
-    kept = read_settings(settings)["held_out"]
-    if kept < held_out:
-        msg = (
-            f"{start!r} was trained with held_out={kept}, and the figures would be from passages that it has seen "
-            f"(held_out={held_out}): give eval_data, or train it with held_out={held_out}."
-        )
-        raise ValueError(msg)
+def _check_unseen(start: str, config: TrainingConfig) -> None:
+    """Passages that a model, or one that it comes from, was trained on say nothing of its students."""
+    ahead, followed = [start], set()
+    while ahead:
+        path = Path(ahead.pop()) / SETTINGS_FILE
+        # a model's own teacher may be what it began with, and a folder what another run began with and wrote
+        if path in followed or not path.is_file():
+            continue
+        followed.add(path)
+        begun = read_settings(path)
+        if begun["held_out"] < config.held_out and config.learns_from_data_of(begun):
+            msg = (
+                f"{str(path.parent)!r} was trained with held_out={begun['held_out']}, and the figures would be from "
+                f"passages that it has seen (held_out={config.held_out}): give eval_data, or train it with "
+                f"held_out={config.held_out}."
+            )
+            raise ValueError(msg)
+        ahead += [name for name in (begun["model"], begun["teacher"]) if name is not None]
 
 
 def _evaluation_examples(config: TrainingConfig, eval_data: Sequence[str | os.PathLike[str]]) -> list[SquadExample]:

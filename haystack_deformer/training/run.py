@@ -16,6 +16,7 @@ from transformers import TrainingArguments, set_seed
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.modeling.loading import resolve_config
 from haystack_deformer.passages import PassageTokenizer, load_tokenizer
+from haystack_deformer.representations.files import write_atomically
 from haystack_deformer.training.attention import AttentionByProducts
 from haystack_deformer.training.checkpoints import checkpoints_in, last_checkpoint
 from haystack_deformer.training.config import SETTINGS_FILE, TrainingConfig, count_processes
@@ -66,20 +67,21 @@ def train(
     folder = Path(checkpoints) if checkpoints is not None else Path(output) / "checkpoints"
     if resume and last_checkpoint(folder) is not None:
         config.check_resumable(folder)
-    elif not resume:
-        if several_processes():
-            msg = f"Of several processes none removes another's checkpoints: remove {str(folder)!r}, and resume."
-            raise ValueError(msg)
-        # the checkpoints alone: the folder may be one that the user keeps other things in
-        for checkpoint in checkpoints_in(folder):
-            shutil.rmtree(checkpoint)
-    last = last_checkpoint(folder)
+    elif not resume and several_processes():
+        msg = f"Of several processes none removes another's checkpoints: remove {str(folder)!r}, and resume."
+        raise ValueError(msg)
+    last = last_checkpoint(folder) if resume else None
 
     set_seed(config.seed)
     model, passages = _load_student(config, dtype)
     taught_by = None if config.teacher is None else _load_teacher(config.teacher, model, passages)
     dataset = _features(config, passages, progress_bar=progress_bar)
     teacher = None if taught_by is None else _teacher(config, taught_by, dataset, teacher_outputs)
+    if not resume:
+        # not before what was given is known to be of use, and the checkpoints alone: the folder may be one that the
+        # user keeps other things in
+        for checkpoint in checkpoints_in(folder):
+            shutil.rmtree(checkpoint)
     config.save(folder)
     trainer = DeFormerTrainer(
         config=config,
@@ -103,7 +105,7 @@ def train(
     if trainer.is_world_process_zero():
         model.save_pretrained(output, passages.tokenizer, dtype=dtype)
         # with the digests of what the run began with: hours later a file may be another
-        (Path(output) / SETTINGS_FILE).write_bytes((folder / SETTINGS_FILE).read_bytes())
+        write_atomically(Path(output) / SETTINGS_FILE, (folder / SETTINGS_FILE).read_bytes())
     return model
 
 
@@ -128,14 +130,23 @@ def _load_student(
         model.freeze_embeddings()
     if config.freeze_lower:
         model.freeze_lower()
-        _check_index_stays_valid(config, model, dtype)
+        check_index_stays_valid(config, model, dtype)
     return model, PassageTokenizer(load_tokenizer(config.model), model.deformer_config, model.backbone)
 
 
-def _check_index_stays_valid(
+def check_index_stays_valid(
     config: TrainingConfig, model: DeFormerForQuestionAnswering, dtype: torch.dtype | None
 ) -> None:
-    """An index is of windows as well as of weights."""
+    """
+    Refuse what would make another index than that of the model a run with frozen lower layers starts from.
+
+    An index is of windows as well as of weights.
+
+    :param config: the run's settings.
+    :param model: its student, the layers frozen.
+    :param dtype: of the written weights; None: fp32.
+    :raises ValueError: names the lengths to give, or the dtype.
+    """
     recorded = resolve_config(config.model, config.lower_layers)[1]
     lengths = {name: getattr(recorded, name) for name in ("max_seq_len", "doc_stride", "max_question_length")}
     if any(getattr(config, name) != length for name, length in lengths.items()):

@@ -261,6 +261,9 @@ class TestRun:
         settings = replace(settings, model=other, parts=("top_k",))
         assert set(run_benchmark(settings, tmp_path, progress_bar=False)) == {"subject", "machine", "top_k"}
         assert "indexing" in json.loads((tmp_path / "before-benchmark.json").read_text())
+        (tmp_path / "benchmark.json").write_text("{")
+        assert "top_k" in run_benchmark(settings, tmp_path, progress_bar=False)
+        assert (tmp_path / "before-benchmark.json").read_text() == "{"
 
     def test_unknown_parts_are_refused(self) -> None:
         with pytest.raises(ValueError, match="no part speed: give some of latency, cold"):

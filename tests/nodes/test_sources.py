@@ -28,6 +28,15 @@ def test_weights_are_loaded_once(store: DeFormerInMemoryDocumentStore, tiny_defo
     assert DeFormerReader(document_store=store)._reader.encoder is store.encoder
 
 
+def test_a_folder_of_the_users_home(
+    store: DeFormerInMemoryDocumentStore, tiny_deformer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tiny_deformer.parent))
+    reader = DeFormerReader(f"~/{tiny_deformer.name}", document_store=store)
+    assert reader.encoder is store.encoder
+    assert DeFormerReader(f"~/{tiny_deformer.name}").encoder.fingerprint == reader.encoder.fingerprint
+
+
 def test_another_cut_than_the_stores_is_said_and_answered(
     store: DeFormerInMemoryDocumentStore, tiny_deformer: Path, documents: list[Document], caplog: Any
 ) -> None:

@@ -136,18 +136,37 @@ def test_figures_are_not_from_what_the_teacher_was_trained_on(
     assert "has seen the held-out passages is not known" in caplog.text
 
 
+def test_figures_are_not_from_what_an_earlier_model_was_trained_on(
+    config: TrainingConfig, write_squad: Any, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    plain = replace(config, lower_layers=0, max_steps=1)
+    recipe.train(replace(plain, held_out=0.0), first, progress_bar=False)
+    recipe.train(replace(plain, model=str(first)), second, progress_bar=False)
+    with pytest.raises(ValueError, match=r"first' was trained with held_out=0\.0"):
+        distil(replace(config, model=str(second)), tmp_path / "output", progress_bar=False)
+    # other passages than these were seen
+    others = Path(config.train[0]).with_name("others.json")
+    others.write_text(Path(config.train[0]).read_text().replace("berlin", "bonn"))
+    distil(
+        replace(config, model=str(second), train=(str(others),), max_steps=1), tmp_path / "output", progress_bar=False
+    )
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
         ({"lower_layers": 0}, "lower_layers=0 is the teacher"),
         ({"held_out": 0.0}, r"No passage is held out \(held_out=0\.0\)"),
         ({"freeze_lower": True}, "freeze_lower=True keeps the lower layers .* give a teacher"),
+        ({"lower_layers": 99}, "lower_layers=99"),
+        ({"unlabelled": ("missing.json",)}, r"missing\.json"),
     ],
 )
 def test_refused_before_anything_is_trained(
     config: TrainingConfig, tmp_path: Path, values: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, OSError), match=message):
         distil(replace(config, **values), tmp_path / "output", progress_bar=False)
     assert not (tmp_path / "output").exists()
 
@@ -156,3 +175,32 @@ def test_several_processes_are_refused(config: TrainingConfig, tmp_path: Path, m
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ValueError, match="distil runs in one process"):
         distil(config, tmp_path / "output", progress_bar=False)
+
+
+def test_the_settings_teacher_is_taken(config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    teacher = tmp_path / "teacher"
+    recipe.train(replace(config, lower_layers=0, max_steps=1), teacher, progress_bar=False)
+    trained: list[Path] = []
+    real = recipe.train
+    monkeypatch.setattr(
+        recipe, "train", lambda settings, output, **rest: (trained.append(output), real(settings, output, **rest))
+    )
+    distil(replace(config, teacher=str(teacher), max_steps=1), tmp_path / "output", progress_bar=False)
+    assert trained == [tmp_path / "output"]
+
+
+def test_what_is_trained_already_is_not_rounded_unasked(
+    config: TrainingConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    teacher, output = tmp_path / "teacher", tmp_path / "output"
+    recipe.train(replace(config, lower_layers=0, max_steps=1), teacher, progress_bar=False)
+    frozen = replace(config, freeze_lower=True, max_steps=1)
+    distil(frozen, output, teacher=teacher, progress_bar=False)
+    written = (output / "model.safetensors").read_bytes()
+    with pytest.raises(ValueError, match="would round the frozen layers"):
+        distil(frozen, output, teacher=teacher, dtype=torch.float16, progress_bar=False)
+    assert (output / "model.safetensors").read_bytes() == written
+    distil(replace(config, max_steps=1), tmp_path / "half", teacher=teacher, dtype=torch.float16, progress_bar=False)
+    assert "what was rounded" not in caplog.text
+    distil(replace(config, max_steps=1), tmp_path / "half", teacher=teacher, progress_bar=False)
+    assert "are in torch.float16, and what was rounded does not come back" in caplog.text

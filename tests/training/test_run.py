@@ -207,6 +207,13 @@ class TestResume:
         assert {path.name for path in folder.glob("checkpoint-*")} == {"checkpoint-3", "checkpoint-best"}
         assert (folder / "thesis.txt").read_text() == "mine"
 
+    def test_checkpoints_outlive_bad_input(self, config: TrainingConfig, tmp_path: Path) -> None:
+        train(replace(config, max_steps=1), tmp_path, save_steps=1, progress_bar=False)
+        for values in ({"train": (str(tmp_path / "typo.json"),)}, {"doc_stride": 60}, {"teacher": config.model}):
+            with pytest.raises((ValueError, OSError)):
+                train(replace(config, **values), tmp_path, resume=False, progress_bar=False)
+        assert (tmp_path / "checkpoints" / "checkpoint-1" / "trainer_state.json").is_file()
+
     def test_of_several_processes_on_a_cpu_reads_its_checkpoint(self, tmp_path: Path) -> None:
         """Accelerate names their device cpu:0, and transformers loads the optimiser's state to it."""
         torch.save({"state": torch.arange(3)}, tmp_path / "optimizer.pt")

@@ -101,3 +101,22 @@ def test_another_number_of_processes_is_another_run(tmp_path: Path, monkeypatch:
         CONFIG.check_resumable(tmp_path)
     # what they made is the model of these settings all the same
     assert CONFIG.is_kept_in(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[1]"])
+def test_a_damaged_file_is_named(tmp_path: Path, damage: str) -> None:
+    CONFIG.save(tmp_path)
+    (tmp_path / "training_config.json").write_text(damage)
+    for read in (CONFIG.check_resumable, CONFIG.is_kept_in):
+        with pytest.raises(ValueError, match=r"training_config\.json' is damaged, .* remove it"):
+            read(tmp_path)
+
+
+def test_paths_are_kept_as_text(tmp_path: Path) -> None:
+    config = replace(CONFIG, model=tmp_path, teacher=tmp_path, train=(tmp_path / "a.json",), unlabelled=tmp_path / "b")
+    assert (config.model, config.teacher) == (str(tmp_path), str(tmp_path))
+    assert (config.train, config.unlabelled) == ((str(tmp_path / "a.json"),), (str(tmp_path / "b"),))
+    assert replace(CONFIG, train="a.json").train == ("a.json",)
+    assert replace(CONFIG, train=["a.json"]).train == ("a.json",)
+    config.save(tmp_path / "folder")
+    config.check_resumable(tmp_path / "folder")
