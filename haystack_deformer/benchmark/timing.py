@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, sleep
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from tqdm import tqdm
+
+_SETTLE_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ def take_turns(
         for name, call in calls.items():
             if before is not None:
                 before()
+            # some runtimes' threads go on waiting for work in a loop, on the cores of whoever comes next
+            sleep(_SETTLE_SECONDS)
             begin = perf_counter()
             call(max(number, 0))
             taken[name].append(perf_counter() - begin)

@@ -38,20 +38,29 @@ def serve(
         Path | None, typer.Option(help="Folder for uploads. Default: a temporary one.", envvar="FILE_UPLOAD_PATH")
     ] = None,
     max_upload_megabytes: Annotated[
-        int, typer.Option(help="Of one upload.", min=1)
+        int, typer.Option(help="Of one upload.", envvar="MAX_UPLOAD_MEGABYTES", min=1)
     ] = ServerSettings.max_upload_megabytes,
     max_upload_documents: Annotated[
-        int, typer.Option(help="That one upload may be split into.", min=1)
+        int, typer.Option(help="That one upload may be split into.", envvar="MAX_UPLOAD_DOCUMENTS", min=1)
     ] = ServerSettings.max_upload_documents,
+    max_request_megabytes: Annotated[
+        int, typer.Option(help="Of any other request.", envvar="MAX_REQUEST_MEGABYTES", min=1)
+    ] = ServerSettings.max_request_megabytes,
     root_path: Annotated[
         str, typer.Option(help="Where a proxy serves it, /qa for example.", envvar="ROOT_PATH")
     ] = ServerSettings.root_path,
     cors_origin: Annotated[
-        list[str] | None, typer.Option(help="Web page that may call the API, https://example.org. Repeat for several.")
+        list[str] | None,
+        typer.Option(
+            help="Web page that may call the API, https://example.org. Repeat for several.", envvar="CORS_ORIGINS"
+        ),
     ] = None,
     allowed_host: Annotated[
         list[str] | None,
-        typer.Option(help="Name that it may be asked by, qa.example.org. Repeat for several. Default: any."),
+        typer.Option(
+            help="Name that it may be asked by, qa.example.org. Repeat for several. Default: any.",
+            envvar="ALLOWED_HOSTS",
+        ),
     ] = None,
 ) -> None:
     """Answer over HTTP as Haystack's REST API does, with a page to ask on. One process; docs/deployment.md on more."""
@@ -71,6 +80,7 @@ def serve(
             concurrency_limit=concurrency_limit,
             max_upload_megabytes=max_upload_megabytes,
             max_upload_documents=max_upload_documents,
+            max_request_megabytes=max_request_megabytes,
             root_path=root_path.rstrip("/"),
             cors_origins=tuple(cors_origin or ()),
             allowed_hosts=tuple(allowed_host or ()),

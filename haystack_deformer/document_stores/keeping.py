@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,7 +12,9 @@ from itertools import chain
 from haystack.schema import FilterType
 
 from haystack_deformer.document_stores.access import IDS_AT_ONCE, DocumentAccess, StoredDocument, batches
-from haystack_deformer.representations import Representations
+from haystack_deformer.representations import Representations, RepresentationStoreError
+
+logger = logging.getLogger(__name__)
 
 
 class StateKeeper:
@@ -71,7 +74,8 @@ class StateKeeper:
                 representations = self._representations() if self._access.count(index) else None
                 yield
                 if representations is not None:
-                    representations.prune(set(self._pending))
+                    with _left_where_they_cannot_go():
+                        representations.prune(set(self._pending))
                     for key in self._pending:
                         self._deferred.setdefault(key, set())
                 return
@@ -144,9 +148,23 @@ class StateKeeper:
                 self._access.by_ids(set().union(*(ids[key] for key in keys))),
             )
             kept = {key_of(document.text) for document in found if document.text is not None}
-            self._representations().delete([key for key in keys if key not in kept])
+            with _left_where_they_cannot_go():
+                self._representations().delete([key for key in keys if key not in kept])
 
     def _alone(self, index: str) -> bool:
         """Whether no other index holds documents, as far as that can be told for sure."""
         known, all_known = self._access.listing()
         return all_known and not any(self._access.count(other) for other in known if other != index)
+
+
+@contextmanager
+def _left_where_they_cannot_go() -> Iterator[None]:
+    """The documents are gone or changed already: an error would say that nothing was done."""
+    try:
+        yield
+    except RepresentationStoreError as problem:
+        logger.warning(
+            "States that no document needs any more could not be removed and stay until prune_representations() is "
+            "called: %s",
+            problem,
+        )

@@ -11,6 +11,8 @@ from sqlalchemy import Float, String, case, cast, func, null, type_coerce
 
 _NUMBER_BEGINS = tuple("-0123456789")
 _TEXT_BEGINS = '"%'
+_EXACT = 2**53
+"""Up to which every whole number is one of floating point."""
 
 
 class OrderedMeta:
@@ -36,18 +38,18 @@ class _OrderedValue:
         self._decodes = decodes
 
     def __eq__(self, other: object) -> Any:
-        return self._column == other
+        return self.in_([other])
 
     def __ne__(self, other: object) -> Any:
-        return self._column != other
+        return self.notin_([other])
 
     __hash__ = None  # type: ignore[assignment]  # a comparison is a condition, and says nothing of equality
 
     def in_(self, values: Iterable[Any]) -> Any:
-        return self._column.in_(values)
+        return self._column.in_(_spellings(values))
 
     def notin_(self, values: Iterable[Any]) -> Any:
-        return self._column.notin_(values)
+        return self._column.notin_(_spellings(values))
 
     def __gt__(self, other: Any) -> Any:
         return self._ordered(operator.gt, other)
@@ -66,7 +68,12 @@ class _OrderedValue:
         if isinstance(other, (int, float)):
             begins = func.substr(text, 1, 1)
             # a case, since a database may cast before it looks at the other condition, and fail
-            return compare(case((begins.in_(_NUMBER_BEGINS), cast(text, Float)), else_=null()), float(other))
+            try:
+                number = float(other)
+            except OverflowError:
+                msg = "A filter compares with a number that is too large: give one below 1e308."
+                raise ValueError(msg) from None
+            return compare(case((begins.in_(_NUMBER_BEGINS), cast(text, Float)), else_=null()), number)
         if not isinstance(other, str):
             msg = f"A filter can compare with a number or a text, not with {other!r}."
             raise ValueError(msg)  # as all that is wrong in filters
@@ -76,3 +83,15 @@ class _OrderedValue:
         else:
             stored, given = func.substr(text, 2, func.length(text) - 2), json.dumps(other)[1:-1]
         return compare(case((text.like(_TEXT_BEGINS), stored), else_=null()), given)
+
+
+def _spellings(values: Iterable[Any]) -> list[Any]:
+    """Values as they may be written: 2 is 2.0, and the column has JSON's text of one of them."""
+    spelled: list[Any] = []
+    for value in values:
+        spelled.append(value)
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _EXACT:
+            spelled.append(float(value))
+        elif isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
+            spelled.append(int(value))
+    return spelled

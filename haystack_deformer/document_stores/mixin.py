@@ -130,13 +130,19 @@ class DeFormerDocumentStoreMixin(HoldsRepresentations):
         :param meta: as for the parent: some replace the whole by it, some add it to what is there.
         :param index: where; None: the default index.
         :param headers: of HTTP, for parents that take them.
+        :raises KeyError: where there is no such document.
         """
         index = index or self.index
         # what was read from a store may be given back: its vector_id among the meta would outlive the next update of it
         left_out = {REPRESENTATION_META_KEY, *self._access.derived_meta}
         meta = {name: value for name, value in meta.items() if name not in left_out}
         with self._keeper.lock, self._access.sending(headers), self._access.changing(index):
-            for document in self._access.by_ids([id], index):
+            found = list(self._access.by_ids([id], index))
+            if not found:
+                # some parents write meta of nobody, which a document of this id would have later
+                msg = f"There is no document {id!r} in the index {index!r}."
+                raise KeyError(msg)
+            for document in found:
                 if document.reference is not None:
                     meta[REPRESENTATION_META_KEY] = document.reference
             super().update_document_meta(id, meta, index=index, **self._access.headers)

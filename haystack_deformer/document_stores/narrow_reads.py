@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from haystack.document_stores import FAISSDocumentStore
-from haystack.document_stores.sql import DocumentORM, LabelORM, MetaDocumentORM
-from haystack.schema import Document, FilterType, Label
+from haystack.document_stores.sql import DocumentORM, MetaDocumentORM
+from haystack.schema import Document, FilterType
 
 from haystack_deformer.document_stores.access import IDS_AT_ONCE, batches
 from haystack_deformer.document_stores.tables import matching
@@ -23,7 +23,7 @@ _COLUMNS = (DocumentORM.id, DocumentORM.content, DocumentORM.content_type, Docum
 
 
 class NarrowReads(_Store):
-    """Put ahead of FAISSDocumentStore: meta of the index that is asked, the labels and the document that are needed."""
+    """Put ahead of FAISSDocumentStore: meta of the index that is asked, and the document that is needed."""
 
     def _query(
         self,
@@ -66,6 +66,29 @@ class NarrowReads(_Store):
             found.update({document.meta["vector_id"]: document for document in self._with_meta(list(rows), index)})
         return [found[number] for number in dict.fromkeys(vector_ids) if number in found]
 
+    def get_document_count(
+        self,
+        filters: FilterType | None = None,
+        index: str | None = None,
+        only_documents_without_embedding: bool = False,
+        headers: dict[str, str] | None = None,
+    ) -> int:
+        """
+        As the parent does, which knows no filter but a field with a list of values, and that of any index.
+
+        :param filters: which, in any form that `get_all_documents` takes; None: all.
+        :param index: where; None: the default index.
+        :param only_documents_without_embedding: whether to count those without a vector alone.
+        :param headers: for the parent, which says that it takes none.
+        """
+        index = index or self.index
+        if headers or not filters:
+            return super().get_document_count(None, index, only_documents_without_embedding, headers)
+        query = matching(self.session.query(DocumentORM.id), index, filters)
+        return (
+            query.filter(DocumentORM.vector_id.is_(None)).count() if only_documents_without_embedding else query.count()
+        )
+
     def _with_meta(self, rows: list[Any], index: str) -> list[Document]:
         documents = {}
         for row in rows:
@@ -87,23 +110,6 @@ class NarrowReads(_Store):
                 if place == index and name != "vector_id":
                     documents[identifier].meta[name] = value
         return list(documents.values())
-
-    def _get_duplicate_labels(
-        self,
-        labels: list[Label],
-        index: str | None = None,
-        headers: dict[str, str] | None = None,  # noqa: ARG002
-    ) -> list[Label]:
-        """As the parent does, which reads all labels that there are."""
-        index = index or self.label_index
-        seen: set[str] = set()
-        duplicates: set[str] = set()
-        for label in labels:
-            (duplicates if label.id in seen else seen).add(label.id)
-        for ids in batches(seen, IDS_AT_ONCE):
-            stored = self.session.query(LabelORM.id).filter(LabelORM.index == index, LabelORM.id.in_(ids))
-            duplicates.update(identifier for (identifier,) in stored)
-        return [label for label in labels if label.id in duplicates]
 
     def _validate_embedding_dimension(self, retriever: Any, index: str | None = None) -> None:
         """As the parent does, which reads all documents to embed the first."""

@@ -15,6 +15,7 @@ from sqlalchemy.orm import scoped_session
 from haystack_deformer.document_stores.access import IDS_AT_ONCE, batches
 from haystack_deformer.document_stores.faiss_indexes import FaissIndexes
 from haystack_deformer.document_stores.guarding import guards
+from haystack_deformer.document_stores.narrow_labels import NarrowLabels
 from haystack_deformer.document_stores.narrow_reads import NarrowReads
 from haystack_deformer.document_stores.removal import Removal, removal
 from haystack_deformer.document_stores.sessions import undone_on_error
@@ -32,7 +33,7 @@ else:
 
 @guards("write_labels", "delete_labels", by="label_guard")
 @guards("query_by_embedding", "train_index", "save")
-class SteadyVectors(FaissIndexes, NarrowReads, _Store):
+class SteadyVectors(FaissIndexes, NarrowReads, NarrowLabels, _Store):
     """
     Put ahead of FAISSDocumentStore, which numbers vectors by their places in FAISS and leaves the numbers as they are.
 

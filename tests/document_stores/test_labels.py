@@ -1,4 +1,4 @@
-"""Feedback comes while questions are asked: neither waits for the other."""
+"""Feedback comes while questions are asked, neither waits for the other; deletes take what is meant and no more."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from haystack.document_stores import BaseDocumentStore
 from haystack.schema import Answer, Document, Label
 
-from haystack_deformer.document_stores import narrow_reads
+from haystack_deformer.document_stores import narrow_labels
 
 
 def label(identifier: str) -> Label:
@@ -56,7 +56,7 @@ def test_threads_with_one_session_wait_for_each_other(make_faiss: Any) -> None:
 
 
 def test_duplicates_are_those_that_the_parent_finds(make_faiss: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(narrow_reads, "IDS_AT_ONCE", 2)
+    monkeypatch.setattr(narrow_labels, "IDS_AT_ONCE", 2)
     store = make_faiss()
     store.write_labels([label("a"), label("b")])
     store.write_labels([label("c")], index="other")
@@ -78,3 +78,34 @@ def test_writing_labels_reads_no_others(make_faiss: Any, monkeypatch: pytest.Mon
     monkeypatch.setattr(store, "get_all_labels", fail)
     store.write_labels([label("a"), label("b")])
     assert store.get_label_count() == 2
+
+
+def test_are_deleted_from_one_index_alone(store: Any) -> None:
+    for index in ("label", "other"):
+        store.write_labels([label("a"), label("b")], index=index)
+    store.delete_labels(ids=["a"])
+    assert (store.get_label_count(), store.get_label_count(index="other")) == (1, 2)
+    store.delete_labels(index="other", ids=["b", "nobody"])
+    assert [left.id for left in store.get_all_labels(index="other")] == ["a"]
+    store.delete_labels()
+    assert (store.get_label_count(), store.get_label_count(index="other")) == (0, 1)
+
+
+def test_no_ids_are_not_all(store: Any) -> None:
+    store.write_labels([label("a")])
+    store.delete_labels(ids=[])
+    with pytest.raises(ValueError, match="ids must be a list, got 'a'"):
+        store.delete_labels(ids="a")
+    assert store.get_label_count() == 1
+
+
+def test_deleted_by_filters_in_sql(make_faiss: Any) -> None:
+    store = make_faiss()
+    store.write_labels([label("a"), label("b")])
+    store.write_labels([label("a")], index="other")
+    with pytest.raises(ValueError, match=r"lists of values of id, .* not by name="):
+        store.delete_labels(filters={"name": ["x"]})
+    store.delete_labels(filters={"query": ["other"]})
+    assert store.get_label_count() == 2
+    store.delete_labels(filters={"query": ["which"], "id": ["a"]})
+    assert (store.get_label_count(), store.get_label_count(index="other")) == (1, 1)

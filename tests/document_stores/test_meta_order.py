@@ -38,6 +38,8 @@ def _documents() -> list[Document]:
         ({"$gte": "Zürich"}, {"Zürich", "東京"}),
         ({"$eq": 9}, {"9"}),
         ({"$in": [9, 10]}, {"9", "10"}),
+        ({"$eq": 9.0}, {"9"}),
+        ({"$in": [9.0, 11.5]}, {"9", "11.5"}),
     ],
 )
 def test_numbers_and_texts_each_in_their_order(make_faiss: Any, comparison: Any, expected: set[str]) -> None:
@@ -47,6 +49,41 @@ def test_numbers_and_texts_each_in_their_order(make_faiss: Any, comparison: Any,
     if len(comparison) == 1:
         others = {document.id for document in _documents()} - expected
         assert {found.id for found in store.get_all_documents(filters={"$not": {"page": comparison}})} == others
+
+
+def test_numbers_are_equal_however_they_are_written(make_faiss: Any) -> None:
+    store = make_faiss()
+    store.write_documents(
+        [Document(content=f"paris {page}", id=str(page), meta={"page": page}) for page in (2, 2.0, 3)]
+    )
+    for filters in ({"page": 2}, {"page": 2.0}, {"page": [2]}, {"page": {"$nin": [3.0]}}, {"page": {"$ne": 3.0}}):
+        assert {found.id for found in store.get_all_documents(filters=filters)} == {"2", "2.0"}
+
+
+def test_numbers_that_are_too_large(make_faiss: Any) -> None:
+    store = make_faiss()
+    store.write_documents(_documents())
+    assert store.get_all_documents(filters={"page": 10**400}) == []
+    with pytest.raises(ValueError, match="number that is too large"):
+        store.get_all_documents(filters={"page": {"$gt": 10**400}})
+
+
+@pytest.mark.parametrize(
+    ("filters", "count"),
+    [
+        ({"page": {"$gte": 10}}, 3),
+        ({"$or": [{"page": 2}, {"page": "Zug"}]}, 2),
+        ({"page": 2}, 1),
+        ({"page": [2, 9]}, 2),
+    ],
+)
+def test_count(make_faiss: Any, filters: Any, count: int) -> None:
+    store = make_faiss(embedding_dim=2)
+    store.write_documents(_documents()[: len(PAGES) + 1])
+    store.write_documents([Document(content="zug", id="Zug", meta={"page": "Zug"})])
+    store.write_documents(_documents(), index="other")
+    assert store.get_document_count(filters=filters) == count
+    assert store.get_document_count(filters=filters, only_documents_without_embedding=True) == count
 
 
 def test_deleting_by_a_range_deletes_no_more_than_that(make_faiss: Any) -> None:

@@ -12,6 +12,7 @@ from haystack.schema import Document
 
 from haystack_deformer.document_stores.access import StoredDocument
 from haystack_deformer.document_stores.vectors import SteadyVectors
+from haystack_deformer.representations import StoreFullError, StoreReadOnlyError
 
 PARIS, BERLIN, ROME = "paris is in france", "berlin is in germany", "a river in the city"
 ALL = (PARIS, BERLIN, ROME)
@@ -184,3 +185,19 @@ def test_ids_that_can_be_read_once(filled: Any) -> None:
     identifier, *others = (document.id for document in filled.get_all_documents())
     filled.delete_documents(ids=(each for each in [identifier]))
     assert {document.id for document in filled.get_all_documents()} == set(others)
+
+
+@pytest.mark.parametrize("error", [StoreFullError("no room"), StoreReadOnlyError("opened with read_only")])
+def test_what_is_done_is_no_error_where_states_cannot_go(
+    filled: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    def fail(*_: Any) -> int:
+        raise error
+
+    with monkeypatch.context() as broken:
+        broken.setattr(filled.representations, "delete", fail)
+        filled.write_documents([Document(content=PARIS, id="3")])
+        filled.delete_documents(ids=["1", "2", "3"])
+    assert caplog.text.count("stay until prune_representations() is called") == 2
+    assert {document.id for document in filled.get_all_documents()} == {"4"}
+    assert filled.prune_representations() == 2

@@ -152,3 +152,11 @@ def test_updating_meta_with_what_was_read_keeps_the_vector(make_faiss: Any) -> N
     store.update_document_meta("2", {**document.meta, "name": "y"})
     store.update_vector_ids({"2": "9"})
     assert store.get_all_documents(filters={"name": ["y"]})[0].meta == {"name": "y", "vector_id": "9"}
+
+
+def test_meta_of_a_document_that_is_not_there(store: Any) -> None:
+    store.write_documents([Document(content="paris", id="1")])
+    with pytest.raises(KeyError, match="no document 'ghost' in the index 'document'"):
+        store.update_document_meta("ghost", {"name": "x"})
+    store.write_documents([Document(content="berlin", id="ghost", meta={"year": 1})])
+    assert store.get_document_by_id("ghost").meta == {"year": 1}

@@ -1,0 +1,70 @@
+"""Labels of Haystack's SQL and FAISS stores: those of the index that is meant, and no others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from haystack.document_stores import FAISSDocumentStore
+from haystack.document_stores.sql import LabelORM
+from haystack.schema import FilterType, Label
+
+from haystack_deformer.document_stores.access import IDS_AT_ONCE, batches
+from haystack_deformer.document_stores.filters import checked_ids
+
+if TYPE_CHECKING:
+    _Store: TypeAlias = FAISSDocumentStore
+else:
+    # as the hook: no class of Haystack's
+    _Store = object
+
+
+class NarrowLabels(_Store):
+    """Put ahead of FAISSDocumentStore, which deletes labels by id from all indexes and reads all to find a few."""
+
+    def delete_labels(
+        self,
+        index: str | None = None,
+        ids: list[str] | None = None,
+        filters: FilterType | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        """
+        Delete labels of one index.
+
+        :param index: where; None: the default index for labels.
+        :param ids: which; None: not narrowed by id. An empty list deletes nothing; Haystack deletes all then.
+        :param filters: which, lists of values by the names of a label's columns; None: not narrowed.
+        :param headers: for the parent, which says that it takes none.
+        :raises ValueError: for one id that is no list, and for a filter by something else.
+        """
+        ids = checked_ids(ids)
+        if headers or (ids is None and not filters):
+            super().delete_labels(index=index, headers=headers)
+            return
+        query = self.session.query(LabelORM).filter(LabelORM.index == (index or self.label_index))
+        columns = LabelORM.__table__.columns.keys()
+        for name, values in (filters or {}).items():
+            if name not in columns or not isinstance(values, (list, tuple)):
+                msg = f"Labels are deleted by lists of values of {', '.join(columns)}, not by {name}={values!r}."
+                raise ValueError(msg)
+            query = query.filter(getattr(LabelORM, name).in_(values))
+        for some in [query] if ids is None else (query.filter(LabelORM.id.in_(b)) for b in batches(ids, IDS_AT_ONCE)):
+            some.delete(synchronize_session=False)
+        self.session.commit()
+
+    def _get_duplicate_labels(
+        self,
+        labels: list[Label],
+        index: str | None = None,
+        headers: dict[str, str] | None = None,  # noqa: ARG002
+    ) -> list[Label]:
+        """As the parent does, which reads all labels that there are."""
+        index = index or self.label_index
+        seen: set[str] = set()
+        duplicates: set[str] = set()
+        for label in labels:
+            (duplicates if label.id in seen else seen).add(label.id)
+        for ids in batches(seen, IDS_AT_ONCE):
+            stored = self.session.query(LabelORM.id).filter(LabelORM.index == index, LabelORM.id.in_(ids))
+            duplicates.update(identifier for (identifier,) in stored)
+        return [label for label in labels if label.id in duplicates]
