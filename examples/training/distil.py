@@ -1,7 +1,7 @@
 """
 A model of one's own: from a checkpoint and questions in SQuAD format to a student, and from the student to an answer.
 
-    pip install "haystack-deformer[train]"
+    pip install ".[train]"
     python examples/training/distil.py --model bert-base-uncased --train train-v2.0.json --output my-model
 
 Started again it goes on where it was stopped. `haystack-deformer distil` trains the same from the shell.

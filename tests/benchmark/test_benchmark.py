@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from transformers import AutoModelForQuestionAnswering
 from haystack_deformer.benchmark import memory as memory_module
 from haystack_deformer.benchmark import readers as readers_module
 from haystack_deformer.benchmark import subject as subject_module
+from haystack_deformer.benchmark import timing as timing_module
 from haystack_deformer.benchmark.cold import drop_from_memory, resident_bytes
 from haystack_deformer.benchmark.full_onnx import FullOnnxReader
 from haystack_deformer.benchmark.memory import peak_memory
@@ -30,6 +32,14 @@ from haystack_deformer.benchmark.timing import Products, Times, take_turns
 from haystack_deformer.passages import load_encoder, load_tokenizer
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 64}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_pauses() -> Iterator[None]:
+    """Those between two calls, which no time here depends on."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(timing_module, "_SETTLE_SECONDS", 0)
+        yield
 
 
 @pytest.fixture(scope="module")
