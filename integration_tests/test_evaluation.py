@@ -88,6 +88,8 @@ def test_reader_agrees_with_the_command(store: DeFormerInMemoryDocumentStore, sq
     reader = DeFormerReader(document_store=store, progress_bar=False)
     by_labels = reader.eval(store, doc_index="document")
     by_file = reader.eval_on_file(squad.parent, squad.name)
+    for name in ("reader_time", "seconds_per_query"):
+        assert min(by_labels.pop(name), by_file.pop(name)) > 0
     assert by_labels == pytest.approx(by_file)
     assert by_file["f1"] > 50
     assert by_file["Total_text_answer"] == 6
