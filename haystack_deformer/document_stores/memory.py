@@ -9,7 +9,6 @@ from haystack.document_stores import InMemoryDocumentStore
 from haystack.schema import Document, Label
 
 from haystack_deformer.document_stores.arguments import representation_parameters
-from haystack_deformer.document_stores.filters import checked_ids
 from haystack_deformer.document_stores.guarding import Guarded, guards
 from haystack_deformer.document_stores.mixin import DeFormerDocumentStoreMixin
 from haystack_deformer.parameters import as_bool, as_int
@@ -18,7 +17,7 @@ _NOT_COPIED = ("_guard", "_label_guard", "_states", "_access", "_keeper", "_writ
 """Locks, handles and what holds the store itself."""
 
 
-@guards("get_label_count", "get_all_labels", by="label_guard")
+@guards("get_label_count", "get_all_labels", "delete_labels", by="label_guard")
 @guards(
     "get_document_by_id",
     "get_documents_by_id",
@@ -50,28 +49,6 @@ class GuardedMemory(Guarded):
         with self.label_guard:
             self.check_kind(index, Label)
             store.write_labels(labels, index, *args, **kwargs)
-
-    def delete_labels(
-        self,
-        index: Optional[str] = None,
-        ids: Optional[List[str]] = None,
-        filters: Any = None,
-        headers: Optional[Dict[str, str]] = None,
-    ) -> None:
-        """
-        As the parent does, which deletes all labels where it is given no ids.
-
-        :param index: where; None: the default index for labels.
-        :param ids: which; None: not narrowed by id. An empty list deletes nothing.
-        :param filters: which; None: not narrowed.
-        :param headers: for the parent, which says that it takes none.
-        :raises ValueError: for one id that is no list.
-        """
-        store: Any = super()
-        ids = checked_ids(ids)
-        if ids != []:
-            with self.label_guard:
-                store.delete_labels(index, ids, filters, headers)
 
     def check_kind(self, index: Optional[str], kind: type) -> None:
         """

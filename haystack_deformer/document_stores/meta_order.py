@@ -89,9 +89,6 @@ def _spellings(values: Iterable[Any]) -> list[Any]:
     """Values as they may be written: 2 is 2.0, and the column has JSON's text of one of them."""
     spelled: list[Any] = []
     for value in values:
-        spelled.append(value)
-        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _EXACT:
-            spelled.append(float(value))
-        elif isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
-            spelled.append(int(value))
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        spelled += [int(value), float(value)] if is_number and abs(value) < _EXACT and value == int(value) else [value]
     return spelled

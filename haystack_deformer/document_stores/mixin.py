@@ -147,6 +147,26 @@ class DeFormerDocumentStoreMixin(HoldsRepresentations):
                     meta[REPRESENTATION_META_KEY] = document.reference
             super().update_document_meta(id, meta, index=index, **self._access.headers)
 
+    def delete_labels(
+        self,
+        index: str | None = None,
+        ids: list[str] | None = None,
+        filters: FilterType | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        """
+        Delete labels as the parent does.
+
+        :param index: where; None: the default index for labels.
+        :param ids: which; None: not narrowed by id. An empty list deletes nothing; Haystack deletes all then.
+        :param filters: which; None: not narrowed.
+        :param headers: for the parent.
+        :raises ValueError: for one id that is no list.
+        """
+        ids = checked_ids(ids)
+        if ids != []:
+            super().delete_labels(index=index, ids=ids, filters=filters, headers=headers)
+
     def delete_documents(
         self,
         index: str | None = None,

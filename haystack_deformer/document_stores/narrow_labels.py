@@ -9,7 +9,6 @@ from haystack.document_stores.sql import LabelORM
 from haystack.schema import FilterType, Label
 
 from haystack_deformer.document_stores.access import IDS_AT_ONCE, batches
-from haystack_deformer.document_stores.filters import checked_ids
 
 if TYPE_CHECKING:
     _Store: TypeAlias = FAISSDocumentStore
@@ -32,12 +31,11 @@ class NarrowLabels(_Store):
         Delete labels of one index.
 
         :param index: where; None: the default index for labels.
-        :param ids: which; None: not narrowed by id. An empty list deletes nothing; Haystack deletes all then.
+        :param ids: which; None: not narrowed by id.
         :param filters: which, lists of values by the names of a label's columns; None: not narrowed.
         :param headers: for the parent, which says that it takes none.
-        :raises ValueError: for one id that is no list, and for a filter by something else.
+        :raises ValueError: for a filter by something else.
         """
-        ids = checked_ids(ids)
         if headers or (ids is None and not filters):
             super().delete_labels(index=index, headers=headers)
             return
@@ -48,8 +46,9 @@ class NarrowLabels(_Store):
                 msg = f"Labels are deleted by lists of values of {', '.join(columns)}, not by {name}={values!r}."
                 raise ValueError(msg)
             query = query.filter(getattr(LabelORM, name).in_(values))
-        for some in [query] if ids is None else (query.filter(LabelORM.id.in_(b)) for b in batches(ids, IDS_AT_ONCE)):
-            some.delete(synchronize_session=False)
+        parts = [query] if ids is None else [query.filter(LabelORM.id.in_(some)) for some in batches(ids, IDS_AT_ONCE)]
+        for part in parts:
+            part.delete(synchronize_session=False)
         self.session.commit()
 
     def _get_duplicate_labels(

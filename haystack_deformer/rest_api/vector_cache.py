@@ -117,6 +117,7 @@ class VectorCache:
         return blake2b(parts.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
     def _read(self, keys: list[bytes]) -> dict[bytes, npt.NDArray[np.float32]]:
+        self._store.prefetch(keys)
         records = self._store.get(keys)
         return {key: np.frombuffer(r, dtype=np.float32) for key, r in zip(keys, records, strict=True) if r is not None}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Iterable
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -180,15 +181,14 @@ class TrainingConfig:
         path = Path(folder) / SETTINGS_FILE
         return path.is_file() and not self._differences(read_settings(path))
 
-    def learns_from_data_of(self, begun: dict[str, Any]) -> bool:
+    def shares_data_with(self, begun: dict[str, Any]) -> bool:
         """
         Whether a run has learnt from any of these settings' labelled files, by what was in them then.
 
         :param begun: the run's settings; those from before files were kept there may have.
         """
         known = begun.get(_INPUTS)
-        own = {digest_files([path]) for path in self.train if Path(path).is_file()}
-        return known is None or bool(own & set(known.values()))
+        return known is None or not set(known.values()).isdisjoint(_file_digests(self.train).values())
 
     def check_resumable(self, folder: str | os.PathLike[str]) -> None:
         """
@@ -229,9 +229,13 @@ class TrainingConfig:
 
     def _inputs(self) -> dict[str, str]:
         """Digests of the files and checkpoints that a run learns from, by the names they have here."""
-        files = {path: digest_files([path]) for path in (*self.train, *self.unlabelled) if Path(path).is_file()}
+        files = _file_digests((*self.train, *self.unlabelled))
         checkpoints = {name: digest_checkpoint(name) for name in (self.model, self.teacher) if name is not None}
         return {**files, **checkpoints}
+
+
+def _file_digests(paths: Iterable[str]) -> dict[str, str]:
+    return {path: digest_files([path]) for path in paths if Path(path).is_file()}
 
 
 def count_processes() -> int:

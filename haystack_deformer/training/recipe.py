@@ -74,16 +74,13 @@ def distil(
     # before the hours of training, not after them
     asked = _evaluation_examples(config, eval_data)
     start = config.model if teacher is None else str(teacher)
-    resolve_config(start, config.lower_layers)
-    if config.unlabelled:
-        load_squad(config.unlabelled, labelled=False)
     if not eval_data:
-        if not (Path(start) / SETTINGS_FILE).is_file():
-            logger.warning(
-                "Whether %s has seen the held-out passages is not known: the figures are of use if not.", start
-            )
         _check_unseen(start, config)
     if teacher is None:
+        # what is the student's alone would be looked at after the teacher's hours
+        resolve_config(start, config.lower_layers)
+        if config.unlabelled:
+            load_squad(config.unlabelled, labelled=False)
         teacher = output / "teacher"
         settings = replace(
             config,
@@ -140,6 +137,8 @@ def _train_once(config: TrainingConfig, output: Path, dtype: torch.dtype | None 
 
 def _check_unseen(start: str, config: TrainingConfig) -> None:
     """Passages that a model, or one that it comes from, was trained on say nothing of its students."""
+    if not (Path(start) / SETTINGS_FILE).is_file():
+        logger.warning("Whether %s has seen the held-out passages is not known: the figures hold if it has not.", start)
     ahead, followed = [start], set()
     while ahead:
         path = Path(ahead.pop()) / SETTINGS_FILE
@@ -148,7 +147,7 @@ def _check_unseen(start: str, config: TrainingConfig) -> None:
             continue
         followed.add(path)
         begun = read_settings(path)
-        if begun["held_out"] < config.held_out and config.learns_from_data_of(begun):
+        if begun["held_out"] < config.held_out and config.shares_data_with(begun):
             msg = (
                 f"{str(path.parent)!r} was trained with held_out={begun['held_out']}, and the figures would be from "
                 f"passages that it has seen (held_out={config.held_out}): give eval_data, or train it with "

@@ -65,12 +65,12 @@ def train(
         msg = "Questions without labels can only be learnt from a teacher: give `teacher` beside `unlabelled`."
         raise ValueError(msg)
     folder = Path(checkpoints) if checkpoints is not None else Path(output) / "checkpoints"
-    if resume and last_checkpoint(folder) is not None:
+    last = last_checkpoint(folder) if resume else None
+    if last is not None:
         config.check_resumable(folder)
     elif not resume and several_processes():
         msg = f"Of several processes none removes another's checkpoints: remove {str(folder)!r}, and resume."
         raise ValueError(msg)
-    last = last_checkpoint(folder) if resume else None
 
     set_seed(config.seed)
     model, passages = _load_student(config, dtype)
