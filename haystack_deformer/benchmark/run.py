@@ -22,7 +22,7 @@ from haystack_deformer.benchmark.readers import OURS, make_readers, make_store
 from haystack_deformer.benchmark.storage import data_file
 from haystack_deformer.benchmark.subject import load_subject
 from haystack_deformer.digests import digest_checkpoint
-from haystack_deformer.representations.files import write_atomically
+from haystack_deformer.files import write_atomically
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ def mix(
     output: Annotated[Path, typer.Option(help="SQuAD-format JSON to write, compressed if its name ends in .gz.")],
     per_passage: Annotated[int, typer.Option(help="Questions on a mixture at most.", min=1)] = 8,
     held_out: Annotated[
-        float, typer.Option(help="Share of the passages that none is mixed of: that of `train`.", min=0, max=0.99)
+        float, typer.Option(help="Share of the passages that none is mixed of: that of `train`.", min=0)
     ] = 0.0,
     seed: Annotated[int, typer.Option(help="Decides passages, sentences and questions.")] = 0,
 ) -> None:

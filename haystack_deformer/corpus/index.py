@@ -16,6 +16,7 @@ from haystack.schema import Document
 from haystack_deformer.corpus.results import Response, SyncReport
 from haystack_deformer.corpus.settings import IndexSettings
 from haystack_deformer.document_stores import DeFormerFAISSDocumentStore
+from haystack_deformer.file_lock import FileLock
 from haystack_deformer.nodes import DeFormerReader
 from haystack_deformer.parameters import as_int
 from haystack_deformer.passages.tokenization import has_surrogate
@@ -43,6 +44,7 @@ class CorpusIndex:
             raise ValueError(msg)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.settings = settings.resolved()
+        self._loaded = self._stamp()
         vectors = self._load_vectors()
         self._no_vectors = vectors is None
         self.retriever = EmbeddingRetriever(
@@ -89,12 +91,45 @@ class CorpusIndex:
         """There while the documents are changed and the vectors on disk may not be theirs."""
         return self.folder / "unfinished"
 
+    def _stamp(self) -> tuple[int, int] | None:
+        """Another whenever vectors were written, each time as a file of their own; None where there are none."""
+        try:
+            found = self._vectors.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_mtime_ns
+
+    def _follow(self) -> None:
+        """Take over the vectors that another process has written since these were loaded: they have other numbers."""
+        stamp = self._stamp()
+        if stamp == self._loaded:
+            return
+        # the stamp before the vectors: where they are written between, they are taken over once more
+        self._loaded = stamp
+        vectors = self._load_vectors()
+        self._no_vectors = vectors is None
+        if vectors is not None:
+            self.document_store.faiss_indexes[self.document_store.index] = vectors
+
     def sync(self, documents: Sequence[Document]) -> SyncReport:
         """
         Make the index hold these passages and no others. What is there already is not computed again.
 
         :param documents: all passages of the corpus.
+        :raises ValueError: where another process does so now.
         """
+        try:
+            lock = FileLock(self.folder / "lock")
+        except BlockingIOError as error:
+            msg = f"Another process puts texts into the index in {str(self.folder)!r}: wait until it has ended."
+            raise ValueError(msg) from error
+        try:
+            self._follow()
+            return self._sync(documents)
+        finally:
+            lock.release()
+
+    def _sync(self, documents: Sequence[Document]) -> SyncReport:
         wanted = {document.id: document for document in documents}
         there = {document.id for document in self.document_store.get_all_documents_generator()}
         gone = sorted(there - wanted.keys())
@@ -114,8 +149,11 @@ class CorpusIndex:
             self.document_store.update_embeddings(
                 self.retriever, update_existing_embeddings=whole, batch_size=_EMBEDDING_BATCH
             )
-            faiss.write_index(self.document_store.faiss_indexes[self.document_store.index], str(self._vectors))
-            self._no_vectors = False
+            # a file of its own: who has this index open sees that it is another
+            written = self._vectors.with_suffix(".new")
+            faiss.write_index(self.document_store.faiss_indexes[self.document_store.index], str(written))
+            written.replace(self._vectors)
+            self._no_vectors, self._loaded = False, self._stamp()
         self.settings.save(self.folder)
         self._unfinished.unlink(missing_ok=True)
         return SyncReport(added=len(new), kept=len(there) - len(gone), removed=len(gone), renewed=renewed)
@@ -134,6 +172,7 @@ class CorpusIndex:
         if has_surrogate(question):
             msg = f"The question has half a character in it, such as of a shell that is not in UTF-8: {question!r}."
             raise ValueError(msg)
+        self._follow()
         if self._unfinished.exists() or self._no_vectors:
             msg = f"The index in {str(self.folder)!r} is not finished: index the texts again, it goes on where it was."
             raise ValueError(msg)
@@ -144,7 +183,7 @@ class CorpusIndex:
                 f"`haystack-deformer index DOCUMENTS --index {self.folder}`."
             )
             raise ValueError(msg)
-        before = self.retriever.query_time
+        loaded, before = self._loaded, self.retriever.query_time
         try:
             result = self.pipeline.run(
                 query=question,
@@ -159,6 +198,9 @@ class CorpusIndex:
                 raise
             # the pipeline wraps what a node raised, and its own kind tells nothing
             raise error.__cause__ from None
+        if self._unfinished.exists() or self._stamp() != loaded:
+            # the documents were changed meanwhile, and what was found by their vectors' numbers may be others
+            return self.ask(question, top_k=top_k, top_k_retriever=top_k_retriever)
         milliseconds = {
             "retrieve": (self.retriever.query_time - before) * 1000,
             **result["_debug"]["Reader"]["runtime"]["milliseconds"],

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from haystack_deformer.representations.files import write_atomically
+from haystack_deformer.files import write_atomically
 
 _FILE = "settings.json"
 

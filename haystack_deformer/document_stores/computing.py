@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from haystack_deformer.passages import PassageEncoder
+from haystack_deformer.passages.chunks import in_chunks
 from haystack_deformer.representations import Representations
 
 _BATCHES_AT_ONCE = 8
@@ -41,25 +42,12 @@ def compute(
     :param batch_size: windows that go through the lower layers at once.
     :param report: called with the key of each text that went through the lower layers.
     """
-    for keys in _chunks(texts, batch_size * _BATCHES_AT_ONCE):
+    # the longest first: too long a text fails for memory at once if it does
+    sorted_texts = sorted(texts.items(), key=lambda item: -len(item[1]))
+    for keys in in_chunks(sorted_texts, _BYTES_AT_ONCE, batch_size * _BATCHES_AT_ONCE):
         states = encoder.encode(
             [texts[key] for key in keys],
             batch_size=batch_size,
             on_text=lambda position, keys=keys: report(keys[position]),  # type: ignore[misc]
         )
         representations.put(dict(zip(keys, states, strict=True)))
-
-
-def _chunks(texts: Mapping[bytes, str], count: int) -> Iterator[list[bytes]]:
-    """Keys sorted by their texts' lengths, the longest first: too long a text fails for memory at once if it does."""
-    chunk: list[bytes] = []
-    held = 0
-    for key in sorted(texts, key=lambda key: -len(texts[key])):
-        size = len(texts[key].encode("utf-8", "surrogatepass"))
-        if chunk and (len(chunk) == count or held + size > _BYTES_AT_ONCE):
-            yield chunk
-            chunk, held = [], 0
-        chunk.append(key)
-        held += size
-    if chunk:
-        yield chunk

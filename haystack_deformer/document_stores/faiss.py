@@ -6,13 +6,18 @@ from inspect import Signature, signature
 from pathlib import Path
 from typing import Any, Dict, Optional, Union
 
+import numpy as np
 from haystack.document_stores import FAISSDocumentStore
+from haystack.schema import Document
 
 from haystack_deformer.document_stores.arguments import REPRESENTATION_PARAMETERS, representation_parameters
 from haystack_deformer.document_stores.mixin import DeFormerDocumentStoreMixin
 from haystack_deformer.document_stores.sql import give_threads_their_sessions, path_beside
 from haystack_deformer.document_stores.vectors import SteadyVectors
 from haystack_deformer.parameters import as_bool, as_int
+
+_BESIDE_THE_PATHS = ("validate_index_sync", *REPRESENTATION_PARAMETERS)
+"""What may be given where a saved index is loaded."""
 
 
 class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, SteadyVectors, FAISSDocumentStore):
@@ -44,13 +49,15 @@ class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, SteadyVectors, FAIS
     :param progress_bar: whether to show progress bars, that of the states among them.
     :param duplicate_documents: what to do with an id that is there: "skip", "overwrite" or "fail".
     :param faiss_index_path: file of a saved FAISS index, of FAISSDocumentStore too; beside it only
-        `faiss_config_path`, and any of the parameters from `deformer_model` on, which then replace the saved ones.
+        `faiss_config_path`, `validate_index_sync`, and any of the parameters from `deformer_model` on, which then
+        replace the saved ones.
     :param faiss_config_path: file of its configuration.
     :param isolation_level: of SQLAlchemy's engine.
     :param n_links: for "HNSW".
     :param ef_search: for "HNSW".
     :param ef_construction: for "HNSW".
-    :param validate_index_sync: whether to check that there are as many vectors as documents.
+    :param validate_index_sync: whether to check that there are as many vectors as documents, and that loaded ones are
+        of the same documents.
     :param batch_size: documents that are written at once.
     :param deformer_model: name or path of the model whose states are stored, the one that DeFormerReader reads with.
     :param lower_layers: the cut k; None: as the model records.
@@ -146,7 +153,7 @@ class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, SteadyVectors, FAIS
         cls,
         index_path: Union[str, Path],
         config_path: Optional[Union[str, Path]] = None,
-        **representation_parameters: Any,
+        **parameters: Any,
     ) -> "DeFormerFAISSDocumentStore":
         """
         Load what `save` wrote, of this store or of FAISSDocumentStore.
@@ -158,13 +165,15 @@ class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, SteadyVectors, FAIS
 
         :param index_path: file of the index.
         :param config_path: file of the configuration; None: beside it.
-        :param representation_parameters: `deformer_model` and those after it, in place of the saved ones; an index that
-            FAISSDocumentStore saved needs `deformer_model`.
+        :param parameters: `deformer_model` and those after it, in place of the saved ones; an index that
+            FAISSDocumentStore saved needs `deformer_model`. And `validate_index_sync=False` for vectors that are not
+            those of the documents any more, to be made anew by `update_embeddings`.
+        :raises ValueError: where the documents in the database are not those that the vectors were saved with.
         """
-        if unknown := sorted(set(representation_parameters) - set(REPRESENTATION_PARAMETERS)):
-            msg = f"load() does not take {unknown}: beside the paths it takes {list(REPRESENTATION_PARAMETERS)}."
+        if unknown := sorted(set(parameters) - set(_BESIDE_THE_PATHS)):
+            msg = f"load() does not take {unknown}: beside the paths it takes {list(_BESIDE_THE_PATHS)}."
             raise TypeError(msg)
-        return cls(faiss_index_path=index_path, faiss_config_path=config_path, **representation_parameters)
+        return cls(faiss_index_path=index_path, faiss_config_path=config_path, **parameters)
 
     def get_params(self, return_defaults: bool = False) -> Dict[str, Any]:
         """
@@ -178,7 +187,7 @@ class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, SteadyVectors, FAIS
         if params.get("faiss_index_path") is None:
             return params
         defaults = {name: parameter.default for name, parameter in signature(type(self)).parameters.items()}
-        own = ("faiss_index_path", "faiss_config_path", *REPRESENTATION_PARAMETERS)
+        own = ("faiss_index_path", "faiss_config_path", *_BESIDE_THE_PATHS)
         params = {name: value if name in own else defaults[name] for name, value in params.items()}
         return {
             name: str(value) if isinstance(value, Path) else value
@@ -186,8 +195,19 @@ class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, SteadyVectors, FAIS
             if return_defaults or value != defaults[name]
         }
 
+    def _as_document(self, document: Union[Dict[str, Any], Document]) -> Document:
+        made = super()._as_document(document)
+        # here, before its states are computed: FAISS refuses it with an assertion
+        if made.embedding is not None and np.shape(made.embedding) != (self.embedding_dim,):
+            msg = (
+                f"The embedding of the document {made.id!r} has the shape {np.shape(made.embedding)}, and the store is "
+                f"for {self.embedding_dim} numbers: give embedding_dim={np.size(made.embedding)}, or other embeddings."
+            )
+            raise ValueError(msg)
+        return made
+
     def _validate_params_load_from_disk(self, sig: Signature, locals: Dict[str, Any]) -> None:  # noqa: A002
-        parents = [parameter for name, parameter in sig.parameters.items() if name not in REPRESENTATION_PARAMETERS]
+        parents = [parameter for name, parameter in sig.parameters.items() if name not in _BESIDE_THE_PATHS]
         super()._validate_params_load_from_disk(sig.replace(parameters=parents), locals)
 
     def _load_init_params_from_config(
@@ -196,4 +216,4 @@ class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, SteadyVectors, FAIS
         saved = super()._load_init_params_from_config(index_path, config_path)
         # what was given, and not what differs from the defaults: SQfp16 may be asked for where SQ8 was saved
         given = self._component_config["params"]
-        return {**saved, **{name: given[name] for name in REPRESENTATION_PARAMETERS if name in given}}
+        return {**saved, **{name: given[name] for name in _BESIDE_THE_PATHS if name in given}}

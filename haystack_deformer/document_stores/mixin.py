@@ -11,6 +11,7 @@ from haystack_deformer.document_stores.access import batches
 from haystack_deformer.document_stores.filters import check_filters, checked_ids
 from haystack_deformer.document_stores.holding import HoldsRepresentations
 from haystack_deformer.document_stores.reference import REPRESENTATION_META_KEY
+from haystack_deformer.parameters import as_int, as_optional_int
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class DeFormerDocumentStoreMixin(HoldsRepresentations):
         mode = duplicate_documents or self.duplicate_documents
         arguments = {**parent_arguments, "index": index, "duplicate_documents": duplicate_documents, "headers": headers}
         if batch_size is not None:
-            arguments["batch_size"] = batch_size
+            arguments["batch_size"] = as_int("batch_size", batch_size)
         if mode not in self.duplicate_documents_options:
             super().write_documents(documents, **arguments)  # says what is wrong
             return
@@ -101,9 +102,10 @@ class DeFormerDocumentStoreMixin(HoldsRepresentations):
         :param filters: which documents; None: all.
         :param headers: of HTTP, for stores that take them.
         :return: how many texts were computed.
+        :raises ValueError: for a batch of no documents.
         """
         index = index or self.index
-        batch_size = batch_size or _UPDATE_BATCH
+        batch_size = as_optional_int("batch_size", batch_size) or _UPDATE_BATCH
         with self._access.sending(headers):
             total = self._access.count(index, filters)
             if not total:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection
 from typing import Any
 
@@ -10,6 +11,8 @@ from sqlalchemy import bindparam
 
 from haystack_deformer.document_stores.access import IDS_AT_ONCE, batches
 from haystack_deformer.document_stores.tables import with_ids
+
+_ROWS_AT_ONCE = 1_000
 
 
 def vector_numbers(session: Any, index: str, ids: Collection[str]) -> dict[str, int]:
@@ -27,6 +30,22 @@ def vector_numbers(session: Any, index: str, ids: Collection[str]) -> dict[str, 
         # a plain store takes whatever stands in a document's meta for its number
         found.update({identifier: int(number) for identifier, number in rows if number.isdecimal()})
     return found
+
+
+def digest_of_numbers(session: Any, index: str) -> str:
+    """
+    A digest of which text under which id has which vector; another where documents were exchanged for others.
+
+    :param session: of the store.
+    :param index: where.
+    :return: 32 hexadecimal digits.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    columns = (DocumentORM.id, DocumentORM.vector_id, DocumentORM.content)
+    rows = session.query(*columns).filter(DocumentORM.index == index, DocumentORM.vector_id.isnot(None))
+    for row in rows.order_by(DocumentORM.id).yield_per(_ROWS_AT_ONCE):
+        digest.update(repr(tuple(row)).encode(errors="surrogatepass"))
+    return digest.hexdigest()
 
 
 def contents_of(session: Any, index: str, ids: Collection[str]) -> dict[str, Any]:

@@ -14,10 +14,13 @@ from sqlalchemy.orm import scoped_session
 
 from haystack_deformer.document_stores.access import IDS_AT_ONCE, batches
 from haystack_deformer.document_stores.faiss_indexes import FaissIndexes
+from haystack_deformer.document_stores.filtered_search import FilteredSearch
+from haystack_deformer.document_stores.filters import checked_ids
 from haystack_deformer.document_stores.guarding import guards
 from haystack_deformer.document_stores.narrow_labels import NarrowLabels
 from haystack_deformer.document_stores.narrow_reads import NarrowReads
 from haystack_deformer.document_stores.removal import Removal, removal
+from haystack_deformer.document_stores.saved_vectors import SavedVectors
 from haystack_deformer.document_stores.sessions import undone_on_error
 from haystack_deformer.document_stores.tables import unindexed, with_ids
 from haystack_deformer.document_stores.vector_numbers import contents_of, forget_replaced, renumber, vector_numbers
@@ -32,8 +35,8 @@ else:
 
 
 @guards("write_labels", "delete_labels", by="label_guard")
-@guards("query_by_embedding", "train_index", "save")
-class SteadyVectors(FaissIndexes, NarrowReads, NarrowLabels, _Store):
+@guards("train_index")
+class SteadyVectors(FaissIndexes, SavedVectors, FilteredSearch, NarrowReads, NarrowLabels, _Store):
     """
     Put ahead of FAISSDocumentStore, which numbers vectors by their places in FAISS and leaves the numbers as they are.
 
@@ -88,7 +91,11 @@ class SteadyVectors(FaissIndexes, NarrowReads, NarrowLabels, _Store):
                         document.meta["vector_id"] = str(before[document.id])
             try:
                 with undone_on_error(self.session):
-                    super().write_documents(written, index, batch_size, duplicate_documents, headers)
+                    # apart: the parent drops all vectors of a call in which one document has none
+                    for embedded in (True, False):
+                        part = [document for document in written if (document.embedding is not None) == embedded]
+                        if part or not written:
+                            super().write_documents(part, index, batch_size, duplicate_documents, headers)
             except BaseException:
                 self._take_back(index, before, ids, first)
                 raise
@@ -184,7 +191,9 @@ class SteadyVectors(FaissIndexes, NarrowReads, NarrowLabels, _Store):
         :param index: where; None: the default index.
         :param batch_size: documents that are read at once.
         :param headers: for the parent.
+        :raises ValueError: for one id that is no list.
         """
+        ids = checked_ids(ids) or []
         options = {} if batch_size is None else {"batch_size": batch_size}
         if headers or self._gives_vectors(index, None):
             # nobody may be renumbering them meanwhile

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from tqdm import tqdm
 
 from haystack_deformer.inference.reading import Reading, report_reading
 from haystack_deformer.passages import PassageEncoder
+from haystack_deformer.passages.chunks import in_chunks
 from haystack_deformer.reading import TextSpan, best_spans, merge_windows
 from haystack_deformer.representations import PassageRepresentation, Representations
 from haystack_deformer.runtime.base import Floats, Runtime
@@ -105,7 +106,8 @@ class PassageReader:
         wanted: _Chunk = defaultdict(list)
         for position, (asked, read) in enumerate(pairs):
             wanted[texts[read]].append((questions[asked], position))
-        chunks = [{text: wanted[text] for text in chunk} for chunk in _chunks(wanted)]
+        items = ((item, item[0]) for item in wanted.items())
+        chunks = [dict(chunk) for chunk in in_chunks(items, _BYTES_IN_MEMORY)]
         last = {question: number for number, chunk in enumerate(chunks) for question in _asked(chunk)}
         states: dict[str, Floats] = {}
         with tqdm(total=len(pairs), desc="Reading", unit=" passages", disable=not progress_bar) as bar:
@@ -228,18 +230,3 @@ class PassageReader:
 def _asked(chunk: _Chunk) -> dict[str, None]:
     """The questions of a chunk, each once."""
     return dict.fromkeys(question for asked in chunk.values() for question, _ in asked)
-
-
-def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:
-    """Texts that are held at once; one that is too long by itself comes alone."""
-    chunk: list[str] = []
-    held = 0
-    for text in texts:
-        size = len(text.encode("utf-8", "surrogatepass"))
-        if chunk and held + size > _BYTES_IN_MEMORY:
-            yield chunk
-            chunk, held = [], 0
-        chunk.append(text)
-        held += size
-    if chunk:
-        yield chunk

@@ -1,10 +1,9 @@
-"""Files that appear whole or not at all, and survive a power cut."""
+"""Folders of stored states, and the errors of the disk below them in words that say what to do."""
 
 from __future__ import annotations
 
 import errno
 import os
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,54 +11,6 @@ from pathlib import Path
 from haystack_deformer.representations.errors import RepresentationStoreError, StoreFullError
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """
-    Write a file, replacing one that is there.
-
-    :param path: the file.
-    :param data: its contents.
-    :raises StoreFullError: the disk has no room.
-    :raises RepresentationStoreError: the folder cannot be written to.
-    """
-    with _written_beside(path, data) as temporary, storage_errors(path):
-        temporary.replace(path)
-    sync(path.parent)
-
-
-def write_first(path: Path, data: bytes) -> bool:
-    """
-    Write a file unless there is one: of several processes that do so at once, one succeeds.
-
-    :param path: the file.
-    :param data: its contents.
-    :returns: whether the file is this call's.
-    :raises StoreFullError: the disk has no room.
-    :raises RepresentationStoreError: the folder cannot be written to.
-    """
-    with _written_beside(path, data) as temporary, storage_errors(path):
-        try:
-            os.link(temporary, path)
-        except FileExistsError:
-            return False
-    sync(path.parent)
-    return True
-
-
-def sync(path: Path) -> None:
-    """
-    Make a file, or the names in a folder, durable.
-
-    :param path: the file or folder.
-    """
-    if os.name == "nt":
-        return  # a folder cannot be opened there, and names are journalled
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def make_folder(path: Path) -> None:
@@ -118,17 +69,3 @@ def no_room_message(path: Path) -> str:
         f"No room on the disk for {path}: nothing of this call was stored, all that was stored before is still there. "
         f"Free some space (or raise the quota), then write again"
     )
-
-
-@contextmanager
-def _written_beside(path: Path, data: bytes) -> Iterator[Path]:
-    # not tempfile's, whose mode 0600 would lock other users' processes out of what they may read
-    temporary = path.parent / f".{path.name}-{uuid.uuid4().hex}"
-    try:
-        with storage_errors(path), temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -10,16 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from haystack_deformer.files import sync, write_atomically, write_first
 from haystack_deformer.representations.codec import RepresentationCodec
 from haystack_deformer.representations.errors import CorruptCodecError
-from haystack_deformer.representations.files import (
-    make_folder,
-    refuse_file,
-    storage_errors,
-    sync,
-    write_atomically,
-    write_first,
-)
+from haystack_deformer.representations.files import make_folder, refuse_file, storage_errors
 from haystack_deformer.representations.manifest import MANIFEST_NAME, RepresentationManifest
 
 logger = logging.getLogger(__name__)
@@ -72,9 +66,10 @@ class Space:
         :returns: the codec that all processes use from now on: this one, or the one that was there first.
         :raises StoreFullError: the disk has no room.
         """
-        if write_first(self.path / CODEC_NAME, codec.to_bytes()):
-            return codec
-        return self.load_codec() or codec
+        file = self.path / CODEC_NAME
+        with storage_errors(file):
+            published = write_first(file, codec.to_bytes())
+        return codec if published else self.load_codec() or codec
 
     def missing_codec_error(self) -> CorruptCodecError:
         """Say that records are there and the codec is not."""
@@ -124,7 +119,8 @@ class RepresentationFolder:
         draft = self.path / f".new-{uuid.uuid4().hex}"
         make_folder(draft)
         try:
-            write_atomically(draft / MANIFEST_NAME, manifest.to_bytes())
+            with storage_errors(draft):
+                write_atomically(draft / MANIFEST_NAME, manifest.to_bytes())
             for n in itertools.count(1):
                 # a folder of that name may be there and hold something else: a damaged manifest, another release's
                 target = self.path / (manifest.folder_name if n == 1 else f"{manifest.folder_name}-{n}")

@@ -6,8 +6,9 @@ import re
 import shutil
 from pathlib import Path
 
+from haystack_deformer.files import write_atomically, write_first
 from haystack_deformer.representations.errors import RepresentationStoreError, StoreCorruptError
-from haystack_deformer.representations.files import make_folder, storage_errors, write_atomically, write_first
+from haystack_deformer.representations.files import make_folder, storage_errors
 
 _CURRENT = "CURRENT"
 _FOLDER = re.compile(r"gen-(\d{6,})")
@@ -76,7 +77,7 @@ class Generations:
         make_folder(self.folder(1))
         with storage_errors(self.path):
             (self.folder(1) / "data.mdb").touch()
-        write_first(self.path / _CURRENT, b"1\n")
+            write_first(self.path / _CURRENT, b"1\n")
 
     def switch(self, number: int) -> None:
         """
@@ -84,7 +85,8 @@ class Generations:
 
         :param number: of the generation, whose files must be on the disk already.
         """
-        write_atomically(self.path / _CURRENT, b"%d\n" % number)
+        with storage_errors(self.path):
+            write_atomically(self.path / _CURRENT, b"%d\n" % number)
 
     def remove_older(self, number: int) -> None:
         """

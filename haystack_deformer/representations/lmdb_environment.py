@@ -12,7 +12,8 @@ from typing import Any
 
 import lmdb
 
-from haystack_deformer.representations.files import write_first
+from haystack_deformer.files import write_first
+from haystack_deformer.representations.files import storage_errors
 from haystack_deformer.representations.gate import Gate
 from haystack_deformer.representations.lmdb_pages import check_data_file
 
@@ -55,7 +56,8 @@ class SharedEnvironment:
                 )
         elif not (self.path / "lock.mdb").exists():
             # LMDB maps a file of holes; on a full disk the first use of one would kill the process (SIGBUS)
-            write_first(self.path / "lock.mdb", bytes(_LOCK_FILE_SIZE))
+            with storage_errors(self.path):
+                write_first(self.path / "lock.mdb", bytes(_LOCK_FILE_SIZE))
         env = lmdb.open(
             str(self.path),
             map_size=self._map_size,

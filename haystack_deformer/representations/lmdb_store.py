@@ -11,8 +11,9 @@ from typing import TypeVar
 
 import lmdb
 
+from haystack_deformer.files import sync
 from haystack_deformer.representations.errors import RepresentationStoreError, StoreCorruptError, StoreReadOnlyError
-from haystack_deformer.representations.files import make_folder, refuse_file, storage_errors, sync
+from haystack_deformer.representations.files import make_folder, refuse_file, storage_errors
 from haystack_deformer.representations.generations import Generations
 from haystack_deformer.representations.lmdb_environment import SharedEnvironment, registry
 from haystack_deformer.representations.lmdb_errors import lmdb_errors

@@ -2,49 +2,41 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 from haystack.document_stores import BaseDocumentStore, SQLDocumentStore
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from haystack_deformer.file_lock import FileLock
 
 
 class StoreLock:
     """
-    Held by the one server that may have an SQLite file; the operating system frees it however the process ends.
+    Held by the one server that may have an SQLite file.
 
     :param store: of any kind; those on servers and in memory need no lock.
     :raises ValueError: where another server has it, or no server can have it.
     """
 
     def __init__(self, store: BaseDocumentStore | None) -> None:
-        self._file: int | None = None
+        self._lock: FileLock | None = None
         database = sqlite_database(store)
-        if database is None or fcntl is None:
+        if database is None:
             return
         path = Path(f"{database}.server-lock")
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(file)
+            self._lock = FileLock(path)
+        except BlockingIOError as error:
             msg = (
                 f"Another server has this document store open ({path}): what one writes the other would not find. Stop "
                 "it, or give this one a store of its own; docs/deployment.md says how to run several."
             )
             raise ValueError(msg) from error
-        self._file = file
 
     def release(self) -> None:
         """Let another server have it."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        if self._lock is not None:
+            self._lock.release()
 
 
 def sqlite_database(store: Any) -> Path | None:

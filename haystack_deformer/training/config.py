@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from haystack_deformer.digests import digest_checkpoint, digest_files
+from haystack_deformer.files import write_atomically
+from haystack_deformer.training.squad import check_held_out
 
 logger = logging.getLogger(__name__)
 
@@ -103,9 +105,7 @@ class TrainingConfig:
         if self.questions_per_window < 1:
             msg = f"questions_per_window must be at least 1, got {self.questions_per_window}."
             raise ValueError(msg)
-        if not 0 <= self.held_out < 1:
-            msg = f"held_out is a share of the passages from 0 up to 1, got {self.held_out}."
-            raise ValueError(msg)
+        check_held_out(self.held_out)
         if not 0 <= self.hard_negatives < float("inf"):
             msg = f"hard_negatives is a number of passages for each question, 0 or more, got {self.hard_negatives}."
             raise ValueError(msg)
@@ -168,8 +168,6 @@ class TrainingConfig:
         Path(folder).mkdir(parents=True, exist_ok=True)
         written = {**asdict(self), _PROCESSES: count_processes(), _INPUTS: self._inputs()}
         # whole or not at all: a run that cannot read it does not go on
-        from haystack_deformer.representations.files import write_atomically  # noqa: PLC0415  # imports faiss
-
         write_atomically(Path(folder) / SETTINGS_FILE, (json.dumps(written, indent=2) + "\n").encode())
 
     def is_kept_in(self, folder: str | os.PathLike[str]) -> bool:

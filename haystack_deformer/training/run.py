@@ -13,10 +13,10 @@ import torch
 from packaging.version import Version
 from transformers import TrainingArguments, set_seed
 
+from haystack_deformer.files import write_atomically
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.modeling.loading import resolve_config
 from haystack_deformer.passages import PassageTokenizer, load_tokenizer
-from haystack_deformer.representations.files import write_atomically
 from haystack_deformer.training.attention import AttentionByProducts
 from haystack_deformer.training.checkpoints import checkpoints_in, last_checkpoint
 from haystack_deformer.training.config import SETTINGS_FILE, TrainingConfig, count_processes

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from haystack_deformer.files import write_atomically
+
 logger = logging.getLogger(__name__)
 
 
@@ -132,7 +134,7 @@ def save_questions(asked: Sequence[tuple[str, Sequence[str]]], path: str | os.Pa
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # without the time: the same questions made again are the same file, and a run of them can be resumed
-    path.write_bytes(gzip.compress(text.encode(), mtime=0) if path.suffix == ".gz" else text.encode())
+    write_atomically(path, gzip.compress(text.encode(), mtime=0) if path.suffix == ".gz" else text.encode())
     return sum(len(questions) for _, questions in asked)
 
 
@@ -144,12 +146,26 @@ def split_held_out(examples: Iterable[SquadExample], share: float) -> tuple[list
     :param share: of the passages to hold out, 0 to 1. Which ones depends on their texts alone: the same passage falls
         on the same side in every file and every run, and a larger share holds out those of a smaller one as well.
     :return: the questions to train on and those held out.
+    :raises ValueError: for a share that is none, or all.
     """
+    check_held_out(share)
     sides: tuple[list[SquadExample], list[SquadExample]] = ([], [])
     for example in examples:
         digest = hashlib.blake2b(example.context.encode(errors="surrogatepass"), digest_size=8).digest()
         sides[int.from_bytes(digest, "big") < share * 2**64].append(example)
     return sides
+
+
+def check_held_out(share: float) -> None:
+    """
+    Refuse what is no share of the passages, or leaves none to train on.
+
+    :param share: to hold out.
+    :raises ValueError: names it.
+    """
+    if not 0 <= share < 1:
+        msg = f"held_out is a share of the passages from 0 up to 1, got {share}."
+        raise ValueError(msg)
 
 
 def _read(path: Path, report: SquadReport, keep_misplaced: bool, labelled: bool) -> Iterator[SquadExample]:

@@ -133,3 +133,49 @@ def test_a_folder_that_no_database_can_be_in(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="without a question mark"):
         CorpusIndex(tmp_path / "what?" / "now", IndexSettings(model="any"))
     assert not list(tmp_path.iterdir())
+
+
+def test_an_open_index_follows_another_process(open_index: Callable[[], Any]) -> None:
+    """Here the other process is another object, which shares no vectors with the first."""
+    first, other = open_index(), open_index()
+    first.sync(text_documents(TEXTS))
+    assert passages(other, "where is paris") == set(TEXTS.values())
+    changed = {"river.md": "the river in paris", "germany.md": TEXTS["germany.md"], "rome.md": "rome is a city"}
+    other.sync(text_documents(changed))
+    assert passages(first, "where is paris") == set(changed.values())
+    # and goes on from what the other has made
+    report = first.sync(text_documents(TEXTS))
+    assert (report.added, report.kept, report.removed) == (1, 1, 2)
+    for index in (first, other, open_index()):
+        assert passages(index, "where is paris") == set(TEXTS.values())
+
+
+def test_a_change_while_a_question_is_read(open_index: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    first, other = open_index(), open_index()
+    first.sync(text_documents(TEXTS))
+    run = first.pipeline.run
+
+    def changed_meanwhile(**arguments: Any) -> Any:
+        result = run(**arguments)
+        monkeypatch.undo()
+        other.sync(text_documents({"rome.md": "rome is a city"}))
+        return result
+
+    monkeypatch.setattr(first.pipeline, "run", changed_meanwhile)
+    assert passages(first, "where is paris") == {"rome is a city"}
+
+
+def test_two_cannot_write_at_once(open_index: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    first, other = open_index(), open_index()
+    write = first.document_store.write_documents
+
+    def meanwhile(documents: Any) -> None:
+        with pytest.raises(ValueError, match=r"Another process puts texts into the index .*: wait until it has ended"):
+            other.sync(text_documents({}))
+        write(documents)
+
+    monkeypatch.setattr(first.document_store, "write_documents", meanwhile)
+    first.sync(text_documents(TEXTS))
+    monkeypatch.undo()
+    assert passages(other, "where is paris") == set(TEXTS.values())
+    other.sync(text_documents({"rome.md": "rome is a city"}))

@@ -98,7 +98,7 @@ def test_save_and_load(make_faiss: Any, tmp_path: Path, computed: list[str], tin
 
 
 def test_yaml_of_a_loaded_store(make_faiss: Any, tmp_path: Path) -> None:
-    make_faiss(embedding_dim=8, representation_codec="SQ8").save(tmp_path / "index.faiss")
+    make_faiss(embedding_dim=8, representation_codec="SQ8", validate_index_sync=True).save(tmp_path / "index.faiss")
     pipeline = Pipeline()
     pipeline.add_node(DeFormerFAISSDocumentStore.load(tmp_path / "index.faiss"), "Store", ["File"])
     pipeline.save_to_yaml(tmp_path / "pipeline.yaml")
@@ -160,3 +160,21 @@ def test_yaml_round_trip(make_faiss: Any, tmp_path: Path, tiny_deformer: Path, m
     assert isinstance(loaded, DeFormerFAISSDocumentStore)
     assert (loaded.embedding_dim, loaded._states.settings.batch_size) == (384, 16)
     assert loaded.update_representations() == 0
+
+
+def test_embedding_of_another_length(make_faiss: Any, computed: list[str]) -> None:
+    store = make_faiss(embedding_dim=8)
+    for embedding, shape in ((np.zeros(3), r"\(3,\)"), ([0.0] * 9, r"\(9,\)"), (np.zeros((1, 8)), r"\(1, 8\)")):
+        written = [
+            Document(content="paris", id="1", embedding=np.zeros(8)),
+            {"content": "rome", "embedding": embedding},
+        ]
+        with pytest.raises(ValueError, match=rf"has the shape {shape}, and the store is for 8 numbers"):
+            store.write_documents(written)
+    assert computed == []
+    assert store.get_document_count() == store.get_embedding_count() == 0
+
+
+def test_one_id_in_place_of_a_list(make_faiss: Any) -> None:
+    with pytest.raises(ValueError, match=r"ids must be a list, got 'b': give \['b'\]"):
+        make_faiss().get_documents_by_id("b")

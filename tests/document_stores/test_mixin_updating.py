@@ -160,3 +160,13 @@ def test_meta_of_a_document_that_is_not_there(store: Any) -> None:
         store.update_document_meta("ghost", {"name": "x"})
     store.write_documents([Document(content="berlin", id="ghost", meta={"year": 1})])
     assert store.get_document_by_id("ghost").meta == {"year": 1}
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 2.5])
+def test_batches_of_no_documents(store: Any, batch_size: Any) -> None:
+    store.write_documents([Document(content="paris", id="1")])
+    with pytest.raises(ValueError, match=r"batch_size must be a whole number of at least 1"):
+        store.update_representations(batch_size=batch_size)
+    with pytest.raises(ValueError, match=r"batch_size must be a whole number of at least 1"):
+        store.write_documents([Document(content="rome", id="2")], batch_size=batch_size)
+    assert store.get_document_count() == 1

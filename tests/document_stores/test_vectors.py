@@ -110,6 +110,18 @@ def test_one_id_twice_in_one_write(make_faiss: Any, as_dicts: bool) -> None:
     assert_found(store)
 
 
+@pytest.mark.parametrize("mode", ["overwrite", "skip", "fail"])
+def test_some_with_vectors_and_some_without(make_faiss: Any, mode: str) -> None:
+    store = make_faiss(embedding_dim=DIMENSION, similarity="l2", duplicate_documents=mode)
+    store.write_documents([document(number, embedded=number != 1) for number in range(4)])
+    assert store.get_document_count() == 4
+    assert_found(store)
+    assert [nearest(store, number, 1) for number in (0, 2, 3)] == [["paris 0"], ["paris 2"], ["paris 3"]]
+    store.update_embeddings(Retriever(), update_existing_embeddings=False)
+    assert_found(store)
+    assert store.get_embedding_count() == 4
+
+
 @pytest.mark.parametrize("by_default", [True, False])
 def test_another_text_under_an_id_has_not_the_vector_of_the_first(make_faiss: Any, by_default: bool) -> None:
     """In memory and in search engines it has none either, until it is embedded."""

@@ -1,0 +1,67 @@
+"""The file of an index's vectors, and whether the documents in the database are still those that it was saved with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from haystack.document_stores import FAISSDocumentStore
+
+from haystack_deformer.document_stores.guarding import Guarded
+from haystack_deformer.document_stores.sessions import undone_on_error
+from haystack_deformer.document_stores.vector_numbers import digest_of_numbers
+from haystack_deformer.files import write_atomically
+
+if TYPE_CHECKING:
+    _Store: TypeAlias = FAISSDocumentStore
+else:
+    # as the hook: no class of Haystack's
+    _Store = object
+
+_DIGEST = "documents_digest"
+"""In the file of the configuration, beside the parameters of the store."""
+
+
+class SavedVectors(Guarded, _Store):
+    """
+    Put ahead of FAISSDocumentStore, which compares nothing but how many vectors and documents there are.
+
+    Documents are in the database at once and vectors in the file when `save` is called: where some were deleted and as
+    many written since, it loads the file and then finds documents by the vectors of others.
+    """
+
+    _saved_digest: str | None = None
+
+    def save(self, index_path: str | Path, config_path: str | Path | None = None) -> None:
+        """
+        Save the vectors of the default index as the parent does, with a digest of the documents that they are of.
+
+        :param index_path: file of the vectors.
+        :param config_path: file of the configuration; None: beside it.
+        """
+        config = Path(config_path) if config_path else Path(index_path).with_suffix(".json")
+        with self.guard, undone_on_error(self.session):
+            super().save(index_path, config)
+            saved = json.loads(config.read_bytes())
+            saved[_DIGEST] = digest_of_numbers(self.session, self.index)
+            write_atomically(config, json.dumps(saved).encode())
+
+    def _load_init_params_from_config(
+        self, index_path: str | Path, config_path: str | Path | None = None
+    ) -> dict[str, Any]:
+        saved = super()._load_init_params_from_config(index_path, config_path)
+        # None where FAISSDocumentStore saved it
+        self._saved_digest = saved.pop(_DIGEST, None)
+        return saved
+
+    def _validate_index_sync(self) -> None:
+        """As the parent does, and whether the documents are the same."""
+        super()._validate_index_sync()
+        if self._saved_digest not in (None, digest_of_numbers(self.session, self.index)):
+            msg = (
+                f"The vectors in the file are not those of the documents in {self.session.get_bind().url!r}: documents "
+                "were written or deleted after save(). Load it with validate_index_sync=False, call "
+                "update_embeddings(retriever), then save() again; or take the database as it was at save()."
+            )
+            raise ValueError(msg)

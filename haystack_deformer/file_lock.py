@@ -1,0 +1,38 @@
+"""A lock that one process at a time has."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+
+class FileLock:
+    """
+    Held until it is released; the operating system frees it however the process ends. Without effect on Windows.
+
+    :param path: the lock's own file, made where it does not exist; it stays.
+    :raises BlockingIOError: where it is held, in this process or another.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file: int | None = None
+        if fcntl is None:
+            return
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(file)
+            raise
+        self._file = file
+
+    def release(self) -> None:
+        """Let another have it."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None

@@ -1,0 +1,69 @@
+"""Files that appear whole or not at all, and survive a power cut."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """
+    Write a file, replacing one that is there.
+
+    :param path: the file.
+    :param data: its contents.
+    :raises OSError: the disk has no room, or the folder cannot be written to; a file that was there is as it was.
+    """
+    with _written_beside(path, data) as temporary:
+        temporary.replace(path)
+    sync(path.parent)
+
+
+def write_first(path: Path, data: bytes) -> bool:
+    """
+    Write a file unless there is one: of several processes that do so at once, one succeeds.
+
+    :param path: the file.
+    :param data: its contents.
+    :returns: whether the file is this call's.
+    :raises OSError: the disk has no room, or the folder cannot be written to.
+    """
+    with _written_beside(path, data) as temporary:
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+    sync(path.parent)
+    return True
+
+
+def sync(path: Path) -> None:
+    """
+    Make a file, or the names in a folder, durable.
+
+    :param path: the file or folder.
+    """
+    if os.name == "nt":
+        return  # a folder cannot be opened there, and names are journalled
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _written_beside(path: Path, data: bytes) -> Iterator[Path]:
+    # not tempfile's, whose mode 0600 would lock other users' processes out of what they may read
+    temporary = path.parent / f".{path.name}-{uuid.uuid4().hex}"
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
