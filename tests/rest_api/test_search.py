@@ -199,3 +199,15 @@ def test_openapi(client: TestClient) -> None:
     }
     assert paths["/query"]["post"]["operationId"] == "query"
     assert client.get("/docs").status_code == 200
+
+
+def test_filters_of_a_question(uploaded: TestClient) -> None:
+    for filters, names in (
+        ({"name": "germany.txt"}, {"germany.txt"}),
+        ({"name": {"$ne": "germany.txt"}}, {"france.txt"}),
+        ({"kind": "village"}, set()),
+    ):
+        for params in ({"filters": filters}, {"Retriever": {"filters": filters}}):
+            response = uploaded.post("/query", json={"query": "what is a city?", "params": params})
+            assert response.status_code == 200, response.text
+            assert {document["meta"]["name"] for document in response.json()["documents"]} == names
