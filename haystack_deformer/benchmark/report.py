@@ -52,7 +52,7 @@ def _latency(part: dict[str, Any]) -> str:
         for name, row in readers.items()
     ]
     caption = f"{part['rounds']} questions of {part['top_k']} passages, readers in turn; ratios pair by pair, median"
-    return f"{caption} (quartiles).\n\n{_table(head, rows)}"
+    return f"{caption} (quartiles), which are not the columns' medians divided.\n\n{_table(head, rows)}"
 
 
 def _ratio(value: Sequence[float] | None) -> str:
