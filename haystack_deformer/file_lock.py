@@ -13,7 +13,8 @@ except ImportError:  # Windows
 
 class FileLock:
     """
-    Held until it is released; the operating system frees it however the process ends. Without effect on Windows.
+    Held until it is released; the operating system frees it however the process ends, with those that were forked from
+    it. Without effect on Windows.
 
     :param path: the lock's own file, made where it does not exist; it stays.
     :raises BlockingIOError: where it is held, in this process or another.
@@ -34,5 +35,7 @@ class FileLock:
     def release(self) -> None:
         """Let another have it."""
         if self._file is not None:
+            # closed alone, it would stay with a process that was forked meanwhile
+            fcntl.flock(self._file, fcntl.LOCK_UN)
             os.close(self._file)
             self._file = None

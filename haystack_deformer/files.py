@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
+
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+"""What file systems without hard links say, exFAT and some shared folders."""
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -36,6 +41,10 @@ def write_first(path: Path, data: bytes) -> bool:
             os.link(temporary, path)
         except FileExistsError:
             return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            return _write_new(path, data)
     sync(path.parent)
     return True
 
@@ -55,15 +64,35 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def _write_new(path: Path, data: bytes) -> bool:
+    """Where there are no hard links: for a moment another process may find a part of it."""
+    try:
+        file = path.open("xb")
+    except FileExistsError:
+        return False
+    try:
+        with file:
+            _write_through(file, data)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
+    return True
+
+
 @contextmanager
 def _written_beside(path: Path, data: bytes) -> Iterator[Path]:
     # not tempfile's, whose mode 0600 would lock other users' processes out of what they may read
     temporary = path.parent / f".{path.name}-{uuid.uuid4().hex}"
     try:
         with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            _write_through(file, data)
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _write_through(file: BinaryIO, data: bytes) -> None:
+    file.write(data)
+    file.flush()
+    os.fsync(file.fileno())

@@ -44,9 +44,7 @@ class CorpusIndex:
             raise ValueError(msg)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.settings = settings.resolved()
-        self._loaded = self._stamp()
-        vectors = self._load_vectors()
-        self._no_vectors = vectors is None
+        vectors = self._take_over()
         self.retriever = EmbeddingRetriever(
             embedding_model=self.settings.embedding_model or default_embedding_model(),
             model_format="sentence_transformers",
@@ -99,16 +97,18 @@ class CorpusIndex:
             return None
         return found.st_ino, found.st_mtime_ns
 
-    def _follow(self) -> None:
-        """Take over the vectors that another process has written since these were loaded: they have other numbers."""
-        stamp = self._stamp()
-        if stamp == self._loaded:
-            return
+    def _take_over(self) -> Any:
+        """The vectors on disk, None where there are none that can be asked: those are looked for again."""
         # the stamp before the vectors: where they are written between, they are taken over once more
-        self._loaded = stamp
+        stamp = self._stamp()
         vectors = self._load_vectors()
         self._no_vectors = vectors is None
-        if vectors is not None:
+        self._loaded = None if vectors is None else stamp
+        return vectors
+
+    def _follow(self) -> None:
+        """Take over the vectors that another process has written since these were loaded: they have other numbers."""
+        if self._stamp() != self._loaded and (vectors := self._take_over()) is not None:
             self.document_store.faiss_indexes[self.document_store.index] = vectors
 
     def sync(self, documents: Sequence[Document]) -> SyncReport:
@@ -174,7 +174,10 @@ class CorpusIndex:
             raise ValueError(msg)
         self._follow()
         if self._unfinished.exists() or self._no_vectors:
-            msg = f"The index in {str(self.folder)!r} is not finished: index the texts again, it goes on where it was."
+            msg = (
+                f"The index in {str(self.folder)!r} is not finished: index the texts again, it goes on where it was; "
+                "or wait, where another process does so now."
+            )
             raise ValueError(msg)
         count = self.document_store.get_document_count()
         if not count:

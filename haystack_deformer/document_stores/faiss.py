@@ -147,6 +147,8 @@ class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, SteadyVectors, FAIS
         )
         if not loading:
             give_threads_their_sessions(self)
+        elif as_bool("validate_index_sync", validate_index_sync):
+            self.check_documents()
 
     @classmethod
     def load(

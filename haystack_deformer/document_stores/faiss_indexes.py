@@ -40,16 +40,16 @@ class FaissIndexes(Guarded, _Store):
         """
         Make the FAISS index of an index that has none, as one that was saved with the vectors of another.
 
-        :param index: its name. Its documents have no vectors then, whatever numbers they had.
+        :param index: its name. Where it has no vectors its documents have none, whatever numbers they had.
         """
-        if index in self.faiss_indexes:
-            return
-        self.faiss_indexes[index] = self._create_new_index(
-            embedding_dim=self.embedding_dim,
-            metric_type=self.metric_type,
-            index_factory=self.faiss_index_factory_str,
-        )
-        self.reset_vector_ids(index)
+        if index not in self.faiss_indexes:
+            self.faiss_indexes[index] = self._create_new_index(
+                embedding_dim=self.embedding_dim,
+                metric_type=self.metric_type,
+                index_factory=self.faiss_index_factory_str,
+            )
+        if not self.faiss_indexes[index].ntotal:
+            self.reset_vector_ids(index)
 
     def _create_new_index(
         self,

@@ -2,6 +2,7 @@
 
 # Haystack makes its YAML schema from these types: they must be typing's own, and no strings
 
+from inspect import signature
 from typing import Any, Dict, List, Literal, Optional, Union
 
 import torch
@@ -65,11 +66,12 @@ class GuardedMemory(Guarded):
             msg = f"The index {index!r} is of {other} in this store: give another for {kind.__name__.lower()}s."
             raise ValueError(msg)
 
-    def query(self, query: Optional[str], *args: Any, **kwargs: Any) -> List[Any]:
+    def query(self, *args: Any, **kwargs: Any) -> List[Any]:
         """As the parent does, which raises where there was never a document, or all were deleted."""
         store: Any = super()
+        index = signature(store.query).bind(*args, **kwargs).arguments.get("index")
         with self.guard:
-            return store.query(query, *args, **kwargs) if self._has_words(kwargs.get("index")) else []
+            return store.query(*args, **kwargs) if self._has_words(index) else []
 
     def update_bm25(self, index: Optional[str] = None) -> None:
         """As the parent does, which divides by the number of different words."""

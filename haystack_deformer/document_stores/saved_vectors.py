@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -31,7 +32,8 @@ class SavedVectors(Guarded, _Store):
     many written since, it loads the file and then finds documents by the vectors of others.
     """
 
-    _saved_digest: str | None = None
+    _saved: Mapping[str, Any] = {}
+    """What the file of the configuration held, where this store was loaded from one."""
 
     def save(self, index_path: str | Path, config_path: str | Path | None = None) -> None:
         """
@@ -44,6 +46,11 @@ class SavedVectors(Guarded, _Store):
         with self.guard, undone_on_error(self.session):
             super().save(index_path, config)
             saved = json.loads(config.read_bytes())
+            # where this store was loaded from is not where it is saved
+            saved.pop("faiss_config_path", None)
+            if self._saved:
+                # what was not to be looked at when it was loaded is to be from now on
+                saved["validate_index_sync"] = self._saved.get("validate_index_sync", True)
             saved[_DIGEST] = digest_of_numbers(self.session, self.index)
             write_atomically(config, json.dumps(saved).encode())
 
@@ -51,14 +58,18 @@ class SavedVectors(Guarded, _Store):
         self, index_path: str | Path, config_path: str | Path | None = None
     ) -> dict[str, Any]:
         saved = super()._load_init_params_from_config(index_path, config_path)
-        # None where FAISSDocumentStore saved it
-        self._saved_digest = saved.pop(_DIGEST, None)
+        self._saved = dict(saved)
+        # FAISSDocumentStore's files have none
+        saved.pop(_DIGEST, None)
         return saved
 
-    def _validate_index_sync(self) -> None:
-        """As the parent does, and whether the documents are the same."""
-        super()._validate_index_sync()
-        if self._saved_digest not in (None, digest_of_numbers(self.session, self.index)):
+    def check_documents(self) -> None:
+        """
+        Look whether the documents are those that the loaded vectors were saved with.
+
+        :raises ValueError: where they are others.
+        """
+        if self._saved.get(_DIGEST) not in (None, digest_of_numbers(self.session, self.index)):
             msg = (
                 f"The vectors in the file are not those of the documents in {self.session.get_bind().url!r}: documents "
                 "were written or deleted after save(). Load it with validate_index_sync=False, call "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from haystack.document_stores import FAISSDocumentStore
 from haystack.document_stores.sql import DocumentORM, MetaDocumentORM
@@ -68,14 +68,8 @@ class SteadyVectors(FaissIndexes, SavedVectors, FilteredSearch, NarrowReads, Nar
         :param headers: for the parent.
         """
         index = index or self.index
-        names = self._create_document_field_map()
-        written = [
-            Document.from_dict(entry, field_map=names) if isinstance(entry, dict) else entry for entry in documents
-        ]
         overwrites = (duplicate_documents or self.duplicate_documents) == "overwrite"
-        if overwrites:
-            # each would leave a vector, and all but the last one's would be nobody's
-            written = list({document.id: document for document in written}.values())
+        written = self._each_once(documents, overwrites)
         ids = [document.id for document in written]
         with self.guard:
             if any(document.embedding is not None for document in written):
@@ -97,7 +91,7 @@ class SteadyVectors(FaissIndexes, SavedVectors, FilteredSearch, NarrowReads, Nar
                         if part or not written:
                             super().write_documents(part, index, batch_size, duplicate_documents, headers)
             except BaseException:
-                self._take_back(index, before, ids, first)
+                self._take_back(index, before, contents, ids, first)
                 raise
             if before:
                 with undone_on_error(self.session):
@@ -201,10 +195,20 @@ class SteadyVectors(FaissIndexes, SavedVectors, FilteredSearch, NarrowReads, Nar
                 return super().get_documents_by_id(ids, index, headers=headers, **options)
         return super(FAISSDocumentStore, self).get_documents_by_id(ids, index, **options)
 
+    def _each_once(self, documents: list[dict] | list[Document], overwrites: bool) -> list[Document]:
+        """One document of an id: of several each would leave a vector, and all but one would be nobody's."""
+        names = self._create_document_field_map()
+        by_id: dict[str, Document] = {}
+        for entry in documents:
+            document = Document.from_dict(entry, field_map=names) if isinstance(entry, dict) else entry
+            if overwrites or document.id not in by_id:
+                by_id[document.id] = document
+        return list(by_id.values())
+
     def _gives_vectors(self, index: str | None, return_embedding: bool | None) -> bool:
         """Whether documents are to come with vectors, and there are any: the numbers may be of some never saved."""
         asked = self.return_embedding if return_embedding is None else return_embedding
-        return asked and (index or self.index) in self.faiss_indexes
+        return asked and self._total(index or self.index) > 0
 
     def _delete_all(self, index: str) -> None:
         self.session.query(DocumentORM).filter(DocumentORM.index == index).delete(synchronize_session=False)
@@ -228,20 +232,25 @@ class SteadyVectors(FaissIndexes, SavedVectors, FilteredSearch, NarrowReads, Nar
         vectors = self.faiss_indexes.get(index)
         return 0 if vectors is None else vectors.ntotal
 
-    def _take_back(self, index: str, before: dict[str, int], ids: list[str], first: int) -> None:
+    def _take_back(
+        self, index: str, before: dict[str, int], contents: dict[str, Any], ids: list[str], first: int
+    ) -> None:
         """
         Remove the vectors that a write which failed left without a document: the parent adds them before all else.
 
         :param index: where.
         :param before: the numbers that its documents had.
+        :param contents: what those of them said whose numbers the write could leave as they were.
         :param ids: of its documents.
         :param first: the lowest of the numbers that it could give.
         """
         try:
+            # batches of it may be there, with another text
+            replaced = forget_replaced(self.session, index, before, contents)
             now = vector_numbers(self.session, index, ids)
             kept = {number for identifier, number in now.items() if before.get(identifier) != number}
             added = set(range(first, self._total(index)))
-            self._remove(index, (added - kept) | (set(before.values()) - set(now.values())))
+            self._remove(index, (added - kept) | replaced)
         except Exception:
             # the error to tell is that of the write
             logger.exception("Vectors of no document stay in the FAISS index; update_embeddings() clears them away.")

@@ -165,6 +165,23 @@ def test_a_change_while_a_question_is_read(open_index: Callable[[], Any], monkey
     assert passages(first, "where is paris") == {"rome is a city"}
 
 
+def test_a_question_while_another_process_ends(open_index: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the new vectors and the end of its writing there is nothing to ask, and then there is."""
+    first, other = open_index(), open_index()
+    first.sync(text_documents(TEXTS))
+    save = IndexSettings.save
+
+    def asked_meanwhile(settings: IndexSettings, folder: Path) -> None:
+        with pytest.raises(ValueError, match="wait, where another process does so now"):
+            first.ask("where is paris")
+        save(settings, folder)
+
+    monkeypatch.setattr(IndexSettings, "save", asked_meanwhile)
+    other.sync(text_documents({"rome.md": "rome is a city"}))
+    monkeypatch.undo()
+    assert passages(first, "where is paris") == {"rome is a city"}
+
+
 def test_two_cannot_write_at_once(open_index: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
     first, other = open_index(), open_index()
     write = first.document_store.write_documents

@@ -9,7 +9,7 @@ import pytest
 from haystack.document_stores import FAISSDocumentStore
 
 from haystack_deformer.document_stores import DeFormerFAISSDocumentStore
-from tests.document_stores.embedded import DIMENSION, Retriever, document, nearest, vector
+from tests.document_stores.embedded import DIMENSION, Retriever, assert_found, document, nearest, vector
 
 
 def _nearest(store: Any, number: int) -> str:
@@ -56,6 +56,26 @@ def test_embedding_after_a_restart(reopened: Any, all_anew: bool) -> None:
     reopened.update_embeddings(Retriever(), index="archive", update_existing_embeddings=all_anew)
     assert reopened.get_embedding_count(index="archive") == 2
     assert [_nearest(reopened, number) for number in (4, 5)] == ["paris 4", "paris 5"]
+
+
+def test_writing_without_vectors_after_a_restart(reopened: Any) -> None:
+    reopened.write_documents([document(6, embedded=False)], index="archive")
+    found = reopened.get_all_documents(index="archive", return_embedding=True)
+    assert {entry.id: entry.embedding for entry in found} == {"4": None, "5": None, "6": None}
+    reopened.write_documents([document(7)], index="archive")
+    assert _nearest(reopened, 7) == "paris 7"
+    reopened.update_embeddings(Retriever(), index="archive", update_existing_embeddings=False)
+    assert [_nearest(reopened, number) for number in (4, 5, 6, 7)] == ["paris 4", "paris 5", "paris 6", "paris 7"]
+
+
+def test_vectors_into_a_store_opened_without_them(make_faiss: Any) -> None:
+    make_faiss(embedding_dim=DIMENSION, similarity="l2").write_documents([document(number) for number in range(3)])
+    store = make_faiss(embedding_dim=DIMENSION, similarity="l2")
+    store.write_documents([document(3)])
+    assert_found(store)
+    store.update_embeddings(Retriever(), update_existing_embeddings=False)
+    assert_found(store)
+    assert store.get_embedding_count() == 4
 
 
 def test_reading_after_a_restart(reopened: Any) -> None:

@@ -125,3 +125,11 @@ def test_labels_and_documents_stay_apart(make_memory: Any) -> None:
     with pytest.raises(ValueError, match="The index 'label' is of labels"):
         store.write_documents([document], index="label")
     assert store.query("paris")[0].content == PARIS
+
+
+def test_query_names_its_index_by_place(make_memory: Any) -> None:
+    store = make_memory(use_bm25=True)
+    store.write_documents([Document(content="berlin is in germany", id="a")], index="other")
+    for found in (store.query("berlin", index="other"), store.query("berlin", None, 10, None, "other")):
+        assert [document.id for document in found] == ["a"]
+    assert store.query("berlin") == []

@@ -44,7 +44,33 @@ def test_other_documents_than_at_save(saved: Any, tmp_path: Path, change: Any) -
     store.update_embeddings(Retriever())
     assert_found(store)
     store.save(tmp_path / "index.faiss")
+    store = DeFormerFAISSDocumentStore.load(tmp_path / "index.faiss")
+    assert_found(store)
+    # what was not to be looked at once is looked at the next time
+    other_text(store) if change is exchange else exchange(store)
+    with pytest.raises(ValueError, match=r"documents were written or deleted after save"):
+        DeFormerFAISSDocumentStore.load(tmp_path / "index.faiss")
+
+
+def test_saved_by_a_store_that_counts_nothing(make_faiss: Any, tmp_path: Path) -> None:
+    store = make_faiss(embedding_dim=DIMENSION, similarity="l2", validate_index_sync=False)
+    store.write_documents([document(number, embedded=number < 3) for number in range(5)])
+    store.save(tmp_path / "index.faiss")
+    # as many vectors as documents there are not, and are not asked for
     assert_found(DeFormerFAISSDocumentStore.load(tmp_path / "index.faiss"))
+    exchange(store)
+    with pytest.raises(ValueError, match=r"documents were written or deleted after save"):
+        DeFormerFAISSDocumentStore.load(tmp_path / "index.faiss")
+
+
+def test_the_configuration_of_an_earlier_file(saved: Any, tmp_path: Path) -> None:
+    saved.save(tmp_path / "a.faiss", tmp_path / "settings.json")
+    store = DeFormerFAISSDocumentStore.load(tmp_path / "a.faiss", tmp_path / "settings.json")
+    exchange(store)
+    store.save(tmp_path / "b.faiss")
+    loaded = DeFormerFAISSDocumentStore.load(tmp_path / "b.faiss")
+    assert "faiss_config_path" not in loaded.get_params()
+    assert_found(DeFormerFAISSDocumentStore(**loaded.get_params()))
 
 
 def test_what_is_no_change_of_documents(saved: Any, tmp_path: Path) -> None:

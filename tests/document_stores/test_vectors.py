@@ -122,6 +122,15 @@ def test_some_with_vectors_and_some_without(make_faiss: Any, mode: str) -> None:
     assert store.get_embedding_count() == 4
 
 
+@pytest.mark.parametrize("mode", ["skip", "fail"])
+def test_the_first_of_one_id_is_kept(make_faiss: Any, stored: Any, mode: str) -> None:
+    store = make_faiss(embedding_dim=DIMENSION, similarity="l2", duplicate_documents=mode)
+    store.write_documents([document(1, "a", embedded=False), document(2, "a"), document(3, "b")])
+    assert {found.id: found.content for found in store.get_all_documents()} == {"a": "paris 1", "b": "paris 3"}
+    assert stored(store, "paris 1", "paris 3") == ["paris 1", "paris 3"]
+    assert_found(store)
+
+
 @pytest.mark.parametrize("by_default", [True, False])
 def test_another_text_under_an_id_has_not_the_vector_of_the_first(make_faiss: Any, by_default: bool) -> None:
     """In memory and in search engines it has none either, until it is embedded."""

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.exc import StatementError
 from sqlalchemy.sql import Update
 
-from tests.document_stores.embedded import DIMENSION, assert_each_is_found, assert_found, document
+from tests.document_stores.embedded import DIMENSION, Retriever, assert_each_is_found, assert_found, document
 
 WHEN = {"when": datetime(2024, 1, 1, tzinfo=timezone.utc)}
 """JSON has no such value: the database's driver is not asked for it."""
@@ -77,6 +77,19 @@ def test_what_was_written_before_the_failure_has_its_vectors(faiss_store: Any) -
         faiss_store.write_documents(bad, batch_size=1)
     assert contents(faiss_store) == {"paris 10", "paris 1", "paris 2"}
     assert_found(faiss_store)
+
+
+def test_another_text_before_the_failure_has_not_the_vector_of_the_first(faiss_store: Any) -> None:
+    faiss_store.write_documents([document(number) for number in range(3)])
+    bad = [document(10, "0", embedded=False), document(11, "1", embedded=False)]
+    bad[1].meta = WHEN
+    with pytest.raises(StatementError, match="not JSON serializable"):
+        faiss_store.write_documents(bad, batch_size=1)
+    assert contents(faiss_store) == {"paris 10", "paris 1", "paris 2"}
+    assert_found(faiss_store)
+    faiss_store.update_embeddings(Retriever(), update_existing_embeddings=False)
+    assert_found(faiss_store)
+    assert faiss_store.get_embedding_count() == 3
 
 
 def test_meta_that_cannot_be_stored(make_faiss: Any) -> None:
