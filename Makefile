@@ -44,7 +44,10 @@ format: $(VENV)/dev
 clean:
 	rm -rf $(VENV) .quickstart
 
+# before torch is fetched, and not after it
 $(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' || \
+		{ echo "$$($(PYTHON) --version) is not one of 3.10 to 3.12: make PYTHON=python3.11 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 # torch by itself first: what depends on it then takes the one that is there

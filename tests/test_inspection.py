@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from transformers import AutoConfig
 from typer.testing import CliRunner
 
@@ -41,9 +42,10 @@ def test_recorded_cut(tiny_deformer: Path, caplog: pytest.LogCaptureFixture) -> 
     assert not caplog.records
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("name", FAMILIES)
-def test_every_family(name: str, tmp_path: Path) -> None:
-    FAMILIES[name].model().save_pretrained(tmp_path)
+def test_every_family(name: str, dtype: torch.dtype, tmp_path: Path) -> None:
+    FAMILIES[name].model().to(dtype).save_pretrained(tmp_path)
     cuts = inspect_model(tmp_path, **LENGTHS, repeats=1).cuts
     assert len(cuts) >= LAYERS
     assert cuts[-1].compute_ratio > 2

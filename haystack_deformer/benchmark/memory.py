@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -11,6 +12,8 @@ from typing import Any
 
 from haystack_deformer.benchmark.readers import OURS, make_readers, make_store
 from haystack_deformer.benchmark.subject import load_subject
+
+logger = logging.getLogger(__name__)
 
 _QUESTIONS = 3
 
@@ -30,6 +33,8 @@ def measure_memory(names: Iterable[str], arguments: dict[str, Any]) -> dict[str,
         for _ in range(2):
             result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own module
         peaks[name] = int(result.stdout.split()[-1]) if result.returncode == 0 else None
+        if peaks[name] is None:
+            logger.warning("The process of %s failed: %s", name, " ".join(result.stderr.splitlines()[-3:]))
     return peaks
 
 

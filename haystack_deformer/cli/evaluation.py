@@ -25,7 +25,7 @@ def evaluate(
     codec: Codec = "SQfp16",
     backend: Backend = "torch",
     dtype: Dtype = "float32",
-    batch_size: int = 50,
+    batch_size: Annotated[int, typer.Option(help="Windows that run at once.", min=1)] = 50,
     held_out: Annotated[
         float | None, typer.Option(help="Ask only about this share of the passages, as `train` holds out.")
     ] = None,
@@ -81,6 +81,9 @@ def _answers(path: Path) -> dict[str, str]:
 def _held_out(examples: list[SquadExample], share: float) -> list[SquadExample]:
     from haystack_deformer.training.squad import split_held_out
 
+    if not 0 < share < 1:
+        msg = f"held_out is a share of the passages between 0 and 1, got {share}."
+        raise ValueError(msg)
     asked = split_held_out(examples, share)[1]
     if not asked:
         msg = f"None of the {len(examples)} questions is on a held-out passage (held_out={share}): raise the share."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 from dataclasses import replace
@@ -180,6 +181,9 @@ def new_upstream(config: PretrainedConfig) -> PreTrainedModel:
     :param config: the upstream config.
     """
     upstream, arguments = _upstream_class(config)
+    # a checkpoint's own dtype is of no matter to weights that are made: those in fp16 would not meet states in fp32
+    config = copy.copy(config)
+    config.torch_dtype = torch.float32
     # transformers' own classes take a config, those of the Auto kind have a method for it
     return (upstream.from_config if upstream is AutoModelForQuestionAnswering else upstream)(config, **arguments)
 

@@ -19,6 +19,7 @@ from transformers import PreTrainedTokenizerFast
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.passages import PassageTokenizer, load_tokenizer
+from haystack_deformer.training.saving import save_trained
 
 StrPath: TypeAlias = str | os.PathLike[str]
 
@@ -62,7 +63,8 @@ def average(
             tensor.add_(states[name], alpha=share)
     # tensors of whole numbers, as of positions, stay the last one's
     mean.load_state_dict({**mean.state_dict(), **summed})
-    mean.save_pretrained(Path(output), tokenizer, dtype=dtype)
+    # settings that an earlier run left in the folder are not the mean's
+    save_trained(mean, tokenizer, output, None, dtype)
     return mean
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 from collections.abc import Iterable
 from dataclasses import MISSING, asdict, dataclass, fields
@@ -13,8 +12,6 @@ from typing import Any
 from haystack_deformer.digests import digest_checkpoint, digest_files
 from haystack_deformer.files import write_atomically
 from haystack_deformer.training.squad import check_held_out
-
-logger = logging.getLogger(__name__)
 
 SETTINGS_FILE = "training_config.json"
 _INPUTS = "inputs"
@@ -124,6 +121,7 @@ class TrainingConfig:
                 raise ValueError(msg)
         self._check_length()
         self._check_weights()
+        self._check_optimizer()
 
     def _keep_names_as_text(self) -> None:
         # as JSON keeps them; one file by itself is a list of one, and no list of letters
@@ -144,6 +142,20 @@ class TrainingConfig:
             raise ValueError(msg)
         if self.batch_size < 1:
             msg = f"batch_size must be at least 1, got {self.batch_size}."
+            raise ValueError(msg)
+
+    def _check_optimizer(self) -> None:
+        if not 0 < self.learning_rate < float("inf"):
+            msg = f"learning_rate must be more than 0, got {self.learning_rate}: nothing would be learnt."
+            raise ValueError(msg)
+        if not 0 <= self.warmup_ratio <= 1:
+            msg = f"warmup_ratio is a share of the steps from 0 to 1, got {self.warmup_ratio}."
+            raise ValueError(msg)
+        if not 0 <= self.weight_decay < float("inf"):
+            msg = f"weight_decay must be 0 or more, got {self.weight_decay}."
+            raise ValueError(msg)
+        if not 0 <= self.seed < 2**32:
+            msg = f"seed must be a whole number from 0 up to 2**32, got {self.seed}."
             raise ValueError(msg)
 
     def _check_weights(self) -> None:

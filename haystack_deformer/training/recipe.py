@@ -7,18 +7,16 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
-from transformers import AutoConfig
 
-from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.modeling.loading import resolve_config
-from haystack_deformer.passages import load_encoder, load_tokenizer
+from haystack_deformer.passages import load_encoder
 from haystack_deformer.training.card import CardRow, write_card
 from haystack_deformer.training.config import SETTINGS_FILE, TrainingConfig, read_settings
 from haystack_deformer.training.evaluation import compare, evaluate, evaluate_codecs
-from haystack_deformer.training.run import check_index_stays_valid, several_processes, train
+from haystack_deformer.training.run import several_processes, train
+from haystack_deformer.training.saving import check_output
 from haystack_deformer.training.squad import SquadExample, load_squad, split_held_out
 
 logger = logging.getLogger(__name__)
@@ -71,6 +69,7 @@ def distil(
     if several_processes():
         msg = "distil runs in one process: make the teacher and the student with `train`, which torchrun can start."
         raise ValueError(msg)
+    check_output(replace(config, teacher=None if teacher is None else str(teacher)), output)
     # before the hours of training, not after them
     asked = _evaluation_examples(config, eval_data)
     start = config.model if teacher is None else str(teacher)
@@ -96,9 +95,9 @@ def distil(
             # steps would go before epochs
             max_steps=config.max_steps if teacher_epochs is None else -1,
         )
-        _train_once(settings, teacher, save_steps=save_steps, progress_bar=progress_bar)
+        train(settings, teacher, save_steps=save_steps, progress_bar=progress_bar)
     settings = replace(config, model=str(teacher), teacher=str(teacher))
-    _train_once(
+    train(
         settings,
         output,
         save_steps=save_steps,
@@ -117,22 +116,6 @@ def distil(
         ),
     ]
     return write_card(output, start, settings, rows, on=", ".join(Path(path).name for path in eval_data))
-
-
-def _train_once(config: TrainingConfig, output: Path, dtype: torch.dtype | None = None, **options: Any) -> None:
-    if not config.is_kept_in(output):
-        train(config, output, dtype=dtype, **options)
-        return
-    logger.info("%s is trained already.", output)
-    written = AutoConfig.from_pretrained(output).torch_dtype
-    if dtype is None and written != torch.float32:
-        logger.warning("The weights in %s are in %s, and what was rounded does not come back.", output, written)
-    elif dtype is not None and written != dtype:
-        model = DeFormerForQuestionAnswering.from_pretrained(output)
-        if config.freeze_lower:
-            model.freeze_lower()
-            check_index_stays_valid(config, model, dtype)
-        model.save_pretrained(output, load_tokenizer(output), dtype=dtype)
 
 
 def _check_unseen(start: str, config: TrainingConfig) -> None:

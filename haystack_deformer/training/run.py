@@ -13,9 +13,7 @@ import torch
 from packaging.version import Version
 from transformers import TrainingArguments, set_seed
 
-from haystack_deformer.files import write_atomically
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
-from haystack_deformer.modeling.loading import resolve_config
 from haystack_deformer.passages import PassageTokenizer, load_tokenizer
 from haystack_deformer.training.attention import AttentionByProducts
 from haystack_deformer.training.checkpoints import checkpoints_in, last_checkpoint
@@ -23,6 +21,7 @@ from haystack_deformer.training.config import SETTINGS_FILE, TrainingConfig, cou
 from haystack_deformer.training.distillation import check_teacher
 from haystack_deformer.training.features import SquadFeatures, collate_numbered
 from haystack_deformer.training.negatives import hard_negatives
+from haystack_deformer.training.saving import check_index_stays_valid, check_output, kept_model, save_trained
 from haystack_deformer.training.squad import SquadExample, load_squad, split_held_out
 from haystack_deformer.training.teaching import KeptLessons, Teacher
 from haystack_deformer.training.trainer import DeFormerTrainer
@@ -44,7 +43,8 @@ def train(
     """
     Train a model at a cut, with a teacher where the settings name one, and save it with the settings beside it.
 
-    An interrupted run goes on from its last checkpoint when it is started again with the same settings.
+    An interrupted run goes on from its last checkpoint when it is started again with the same settings; what is trained
+    is not trained again.
 
     :param config: the settings.
     :param output: folder for the trained model.
@@ -57,13 +57,17 @@ def train(
     :param dtype: of the written weights; None: fp32.
     :param progress_bar: whether to show one.
     :return: the trained model, in evaluation mode.
-    :raises ValueError: for data that cannot be used, a teacher that does not fit the student or is missing, checkpoints
-        of a run with other settings, or frozen layers whose index would not stay valid.
+    :raises ValueError: for an output that is the model or the teacher, data that cannot be used, a teacher that does
+        not fit the student or is missing, checkpoints of a run with other settings, or frozen layers whose index would
+        not stay valid.
     :raises FloatingPointError: where the loss or a gradient is no longer finite; names the step.
     """
     if config.unlabelled and config.teacher is None:
         msg = "Questions without labels can only be learnt from a teacher: give `teacher` beside `unlabelled`."
         raise ValueError(msg)
+    check_output(config, output)
+    if resume and not several_processes() and config.is_kept_in(output):
+        return kept_model(config, output, dtype)
     folder = Path(checkpoints) if checkpoints is not None else Path(output) / "checkpoints"
     last = last_checkpoint(folder) if resume else None
     if last is not None:
@@ -103,9 +107,8 @@ def train(
     model.deformer_config = replace(model.deformer_config, lower_layers=config.lower_layers)
     model.eval()
     if trainer.is_world_process_zero():
-        model.save_pretrained(output, passages.tokenizer, dtype=dtype)
         # with the digests of what the run began with: hours later a file may be another
-        write_atomically(Path(output) / SETTINGS_FILE, (folder / SETTINGS_FILE).read_bytes())
+        save_trained(model, passages.tokenizer, output, (folder / SETTINGS_FILE).read_bytes(), dtype)
     return model
 
 
@@ -132,36 +135,6 @@ def _load_student(
         model.freeze_lower()
         check_index_stays_valid(config, model, dtype)
     return model, PassageTokenizer(load_tokenizer(config.model), model.deformer_config, model.backbone)
-
-
-def check_index_stays_valid(
-    config: TrainingConfig, model: DeFormerForQuestionAnswering, dtype: torch.dtype | None
-) -> None:
-    """
-    Refuse what would make another index than that of the model a run with frozen lower layers starts from.
-
-    An index is of windows as well as of weights.
-
-    :param config: the run's settings.
-    :param model: its student, the layers frozen.
-    :param dtype: of the written weights; None: fp32.
-    :raises ValueError: names the lengths to give, or the dtype.
-    """
-    recorded = resolve_config(config.model, config.lower_layers)[1]
-    lengths = {name: getattr(recorded, name) for name in ("max_seq_len", "doc_stride", "max_question_length")}
-    if any(getattr(config, name) != length for name, length in lengths.items()):
-        asked = ", ".join(f"{name}={length}" for name, length in lengths.items())
-        msg = (
-            f"freeze_lower=True keeps an index of {config.model!r} valid with the lengths of that model alone: {asked}."
-        )
-        raise ValueError(msg)
-    if dtype is not None and any(
-        not torch.equal(parameter, parameter.to(dtype).to(parameter.dtype))
-        for parameter in model.parameters()
-        if not parameter.requires_grad
-    ):
-        msg = f"Weights written in {dtype} would round the frozen layers, and no index made before would be valid."
-        raise ValueError(msg)
 
 
 def _load_teacher(

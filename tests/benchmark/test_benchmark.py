@@ -275,6 +275,16 @@ class TestRun:
         assert "top_k" in run_benchmark(settings, tmp_path, progress_bar=False)
         assert (tmp_path / "before-benchmark.json").read_text() == "{"
 
+    def test_parts_that_only_linux_can_measure(
+        self, bert: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr("sys.platform", "darwin")
+        settings = BenchmarkSettings(
+            bert, 2, top_k=1, rounds=1, only="DeFormerReader, torch fp32", parts=("cold", "corpus", "top_k")
+        )
+        assert set(run_benchmark(settings, tmp_path, progress_bar=False)) == {"subject", "machine", "top_k"}
+        assert [word in caplog.text for word in ("part cold", "part corpus")] == [True, True]
+
     def test_unknown_parts_are_refused(self) -> None:
         with pytest.raises(ValueError, match="no part speed: give some of latency, cold"):
             BenchmarkSettings(parts=("speed",))

@@ -136,6 +136,16 @@ class TestFreezeLower:
         for name, parameter in model.named_parameters():
             assert (parameter.grad is None) == (id(parameter) in lower), name
 
+    @pytest.mark.parametrize("name", [name for name in FAMILIES if not name.startswith("albert")])
+    def test_states_are_those_of_an_index(self, name: str) -> None:
+        model = DeFormerForQuestionAnswering(FAMILIES[name].model(), DeFormerConfig(2))
+        expected = model.eval().encode_passages(PASSAGES)
+        model.train()
+        # or there would be nothing to take away; ModernBERT has none
+        assert torch.equal(model.encode_passages(PASSAGES), expected) == (name == "modernbert")
+        model.freeze_lower()
+        assert torch.equal(model.encode_passages(PASSAGES), expected)
+
     def test_upper_layers_keep_their_dropout(self, tiny_bert: Path) -> None:
         model = DeFormerForQuestionAnswering.from_pretrained(tiny_bert, 2)
         model.freeze_lower()

@@ -125,6 +125,13 @@ class TestRefuses:
             average([other, models[0]], tmp_path / "mean")
 
 
+def test_settings_of_an_earlier_run_are_not_the_means(models: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "mean").mkdir()
+    (tmp_path / "mean" / "training_config.json").write_text("{}")
+    average(models[:2], tmp_path / "mean")
+    assert not (tmp_path / "mean" / "training_config.json").exists()
+
+
 def test_command(models: list[Path], tmp_path: Path) -> None:
     arguments = ["average", "--model", str(models[0]), "--model", str(models[1])]
     result = CliRunner().invoke(

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
-from haystack_deformer.training import recipe
+from haystack_deformer.training import recipe, run
 from haystack_deformer.training.config import TrainingConfig
 from haystack_deformer.training.recipe import distil
 from haystack_deformer.training.squad import load_squad, split_held_out
@@ -63,7 +63,7 @@ def test_teacher_student_and_card(config: TrainingConfig, tmp_path: Path, monkey
     assert float(lines[1].split("|")[4]) > 50
 
     # again: nothing is trained, the figures are the same
-    monkeypatch.setattr(recipe, "train", lambda *_, **__: pytest.fail("it was trained already"))
+    monkeypatch.setattr(run, "DeFormerTrainer", lambda *_, **__: pytest.fail("it was trained already"))
     assert distil(config, output, progress_bar=False).read_text() == card
 
     # the weights are written anew where they are wanted smaller
@@ -74,14 +74,14 @@ def test_teacher_student_and_card(config: TrainingConfig, tmp_path: Path, monkey
 def test_goes_on_after_the_teacher(config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trained: list[tuple[int, Path]] = []
 
-    def interrupted(settings: TrainingConfig, output: Path, **values: Any) -> None:
-        trained.append((settings.lower_layers, output))
-        if settings.lower_layers:
+    def interrupted(**values: Any) -> Any:
+        trained.append((values["config"].lower_layers, Path(values["args"].output_dir).parent))
+        if values["config"].lower_layers:
             raise KeyboardInterrupt
-        original(settings, output, **values)
+        return original(**values)
 
-    original = recipe.train
-    monkeypatch.setattr(recipe, "train", interrupted)
+    original = run.DeFormerTrainer
+    monkeypatch.setattr(run, "DeFormerTrainer", interrupted)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             distil(replace(config, max_steps=1), tmp_path, teacher_epochs=2, progress_bar=False)

@@ -17,8 +17,10 @@ from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.passages import PassageTokenizer, load_tokenizer
 from haystack_deformer.training import attention
 from haystack_deformer.training import run as run_module
+from haystack_deformer.training.checkpoints import checkpoints_in
 from haystack_deformer.training.config import TrainingConfig
 from haystack_deformer.training.features import SquadFeatures, collate
+from haystack_deformer.training.recipe import distil
 from haystack_deformer.training.run import train
 from haystack_deformer.training.squad import load_squad
 from haystack_deformer.training.trainer import DeFormerTrainer
@@ -161,11 +163,23 @@ class TestResume:
     def test_of_a_finished_run_trains_no_further(
         self, uninterrupted: Path, config: TrainingConfig, caplog: pytest.LogCaptureFixture
     ) -> None:
-        before = weights(uninterrupted)
+        before, steps = weights(uninterrupted), checkpoints_in(uninterrupted / "checkpoints")
         caplog.set_level(logging.INFO, logger="haystack_deformer")
-        train(config, uninterrupted, progress_bar=False)
-        assert "Going on from" in caplog.text
+        model = train(config, uninterrupted, progress_bar=False)
+        assert "is trained already" in caplog.text
+        assert (model.training, model.lower_layers) == (False, config.lower_layers)
         assert all(torch.equal(tensor, before[name]) for name, tensor in weights(uninterrupted).items())
+        assert checkpoints_in(uninterrupted / "checkpoints") == steps
+
+    def test_of_a_run_that_was_stopped_while_it_wrote_the_model(self, config: TrainingConfig, tmp_path: Path) -> None:
+        train(replace(config, max_steps=2), tmp_path, progress_bar=False)
+        expected = weights(tmp_path)
+        # the settings are written last: without them the weights may be a part
+        (tmp_path / "training_config.json").unlink()
+        (tmp_path / "model.safetensors").write_bytes(b"a part")
+        train(replace(config, max_steps=2), tmp_path, progress_bar=False)
+        assert weights(tmp_path).keys() == expected.keys()
+        assert replace(config, max_steps=2).is_kept_in(tmp_path)
 
     def test_with_other_settings_is_refused(self, uninterrupted: Path, config: TrainingConfig) -> None:
         before = weights(uninterrupted)
@@ -235,6 +249,16 @@ class TestResume:
 
 
 class TestBadInput:
+    def test_an_output_that_the_run_begins_with(self, config: TrainingConfig, tmp_path: Path) -> None:
+        model = tmp_path / "model"
+        train(replace(config, lower_layers=0, max_steps=1), model, progress_bar=False)
+        before = weights(model)
+        for values, name in (({"model": str(model)}, "model"), ({"teacher": str(model)}, "teacher")):
+            for start in (train, distil):
+                with pytest.raises(ValueError, match=rf"is the {name} of the run, which would be written over"):
+                    start(replace(config, **values), tmp_path / "." / "model", progress_bar=False)
+        assert all(torch.equal(tensor, before[name]) for name, tensor in weights(model).items())
+
     def test_data_is_refused_before_anything_is_written(self, config: TrainingConfig, tmp_path: Path) -> None:
         bad = tmp_path / "bad.json"
         bad.write_text('{"data": [')

@@ -85,6 +85,11 @@ def test_a_setting_from_after_a_run_has_its_default(tmp_path: Path) -> None:
         ({"num_train_epochs": 0.0}, r"num_train_epochs must be more than 0, got 0\.0"),
         ({"num_train_epochs": float("nan")}, "num_train_epochs must be more than 0, got nan"),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"learning_rate": 0.0}, r"learning_rate must be more than 0, got 0\.0: nothing would be learnt"),
+        ({"learning_rate": float("nan")}, "learning_rate must be more than 0, got nan"),
+        ({"warmup_ratio": 1.5}, r"warmup_ratio is a share of the steps from 0 to 1, got 1\.5"),
+        ({"weight_decay": -0.1}, r"weight_decay must be 0 or more, got -0\.1"),
+        ({"seed": -1}, "seed must be a whole number from 0 up to .*, got -1"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(values: dict[str, Any], message: str) -> None:

@@ -81,7 +81,11 @@ class XLNetBackbone(Backbone):
 
     def embed(self, input_ids: Tensor, block: Block) -> Tensor:  # noqa: ARG002  # blocks look alike
         """Words alone: positions and segments come in with every layer."""
-        return self.model.transformer.dropout(self.embeddings(input_ids))
+        return self._dropped(self.embeddings(input_ids), self.embeddings)
+
+    def _dropped(self, states: Tensor, part: nn.Module) -> Tensor:
+        """Upstream has one dropout for all places; of frozen layers none is in training."""
+        return F.dropout(states, self.model.transformer.dropout.p, training=part.training)
 
     def run_layers(self, states: Tensor, start: int, stop: int, context: TokenContext) -> Tensor:
         """Upstream counts columns, so that padding must be out of the way."""
@@ -91,7 +95,7 @@ class XLNetBackbone(Backbone):
         positions = transformer.relative_positional_encoding(length, length).to(states)
         arguments = {
             "attn_mask_h": _forbidden(context.attention, states.dtype),
-            "r": transformer.dropout(positions),
+            "r": self._dropped(positions, self.layers[start]) if start < stop else positions,
             "seg_mat": _segment_relations(context, states.dtype),
         }
         states = states.transpose(0, 1)
