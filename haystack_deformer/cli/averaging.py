@@ -1,8 +1,5 @@
 """`average`: the mean of models' weights."""
 
-# torch takes seconds to import: the command imports what it needs, so that --help is at once
-# ruff: noqa: PLC0415
-
 from pathlib import Path
 from typing import Annotated
 

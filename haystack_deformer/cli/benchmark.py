@@ -1,8 +1,5 @@
 """`benchmark`: what the plugin would save on this machine, before it is adopted."""
 
-# Haystack takes seconds to import: the command imports what it needs, so that --help is at once
-# ruff: noqa: PLC0415
-
 from pathlib import Path
 from typing import Annotated
 

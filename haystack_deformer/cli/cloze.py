@@ -1,8 +1,5 @@
 """`cloze`: questions made of passages, for a teacher to answer in training."""
 
-# torch takes seconds to import: the command imports what it needs, so that --help is at once
-# ruff: noqa: PLC0415
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,8 +1,5 @@
 """`index` and `ask`: a folder of texts, without a pipeline to write."""
 
-# Haystack takes seconds to import: each command imports what it needs, so that --help is at once
-# ruff: noqa: PLC0415
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,8 +1,5 @@
 """`evaluate`: how good a model is from stored states."""
 
-# torch takes seconds to import: the command imports what it needs, so that --help is at once
-# ruff: noqa: PLC0415
-
 from __future__ import annotations
 
 import json

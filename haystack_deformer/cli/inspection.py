@@ -1,8 +1,5 @@
 """`inspect`: what each cut of a model would save, before anything is trained."""
 
-# torch takes seconds to import: the command imports what it needs, so that --help is at once
-# ruff: noqa: PLC0415
-
 import json
 from typing import Annotated
 

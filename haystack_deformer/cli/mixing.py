@@ -1,8 +1,5 @@
 """`mix`: passages mixed with like ones, for a teacher to answer the real questions on them in training."""
 
-# torch takes seconds to import: the command imports what it needs, so that --help is at once
-# ruff: noqa: PLC0415
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,8 +1,5 @@
 """`train` and `distil`: from any checkpoint to a model at a cut."""
 
-# torch takes seconds to import: each command imports what it needs, so that --help is at once
-# ruff: noqa: PLC0415
-
 from pathlib import Path
 from typing import Annotated
 

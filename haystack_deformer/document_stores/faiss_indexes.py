@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
-from haystack.document_stores import FAISSDocumentStore
 from haystack.schema import FilterType
 
 from haystack_deformer.document_stores.guarding import Guarded
+from haystack_deformer.document_stores.parents import FAISSStore
 from haystack_deformer.document_stores.sessions import undone_on_error
 
-if TYPE_CHECKING:
-    _Store: TypeAlias = FAISSDocumentStore
-else:
-    # as the hook: no class of Haystack's
-    _Store = object
 
-
-class FaissIndexes(Guarded, _Store):
+class FaissIndexes(Guarded, FAISSStore):
     """Put ahead of FAISSDocumentStore, which saves the vectors of one index alone and then fails for the others."""
 
     _hnsw: dict[str, int]

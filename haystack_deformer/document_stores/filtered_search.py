@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 import faiss
 import numpy as np
-from haystack.document_stores import FAISSDocumentStore
 from haystack.document_stores.sql import DocumentORM
 from haystack.schema import Document, FilterType
 
 from haystack_deformer.document_stores.filters import check_filters
 from haystack_deformer.document_stores.guarding import Guarded
+from haystack_deformer.document_stores.parents import FAISSStore
 from haystack_deformer.document_stores.sessions import undone_on_error
 from haystack_deformer.document_stores.tables import matching
 
-if TYPE_CHECKING:
-    _Store: TypeAlias = FAISSDocumentStore
-else:
-    # as the hook: no class of Haystack's
-    _Store = object
 
-
-class FilteredSearch(Guarded, _Store):
+class FilteredSearch(Guarded, FAISSStore):
     """Put ahead of FAISSDocumentStore, which warns that it knows no filters and finds documents that do not fit."""
 
     def query_by_embedding(

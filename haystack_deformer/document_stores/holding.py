@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 import torch
-from haystack.document_stores import BaseDocumentStore, InMemoryDocumentStore, SQLDocumentStore
+from haystack.document_stores import InMemoryDocumentStore, SQLDocumentStore
 from haystack.document_stores.search_engine import SearchEngineDocumentStore
 from tqdm import tqdm
 
 from haystack_deformer.document_stores.access import DocumentAccess, MemoryDocumentAccess
 from haystack_deformer.document_stores.arguments import RepresentationSettings
 from haystack_deformer.document_stores.keeping import StateKeeper
+from haystack_deformer.document_stores.parents import AnyStore
 from haystack_deformer.document_stores.reference import HidesReferences
 from haystack_deformer.document_stores.search_engine import SearchEngineDocumentAccess
 from haystack_deformer.document_stores.sql import SQLDocumentAccess
@@ -22,14 +23,8 @@ from haystack_deformer.document_stores.writing import DocumentWriter
 from haystack_deformer.passages import PassageEncoder
 from haystack_deformer.representations import Representations
 
-if TYPE_CHECKING:
-    _Store: TypeAlias = BaseDocumentStore
-else:
-    # Haystack wraps the __init__ of all its classes: were the mixin one of them, super().__init__ would end at it
-    _Store = object
 
-
-class HoldsRepresentations(HidesReferences, _Store):
+class HoldsRepresentations(HidesReferences, AnyStore):
     """A document store with a model and the states that it makes of texts: the part of the hook without documents."""
 
     deformer_model: str

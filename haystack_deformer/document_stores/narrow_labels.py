@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
-
-from haystack.document_stores import FAISSDocumentStore
 from haystack.document_stores.sql import LabelORM
 from haystack.schema import FilterType, Label
 
 from haystack_deformer.document_stores.access import IDS_AT_ONCE, batches
-
-if TYPE_CHECKING:
-    _Store: TypeAlias = FAISSDocumentStore
-else:
-    # as the hook: no class of Haystack's
-    _Store = object
+from haystack_deformer.document_stores.parents import FAISSStore
 
 
-class NarrowLabels(_Store):
+class NarrowLabels(FAISSStore):
     """Put ahead of FAISSDocumentStore, which deletes labels by id from all indexes and reads all to find a few."""
 
     def delete_labels(

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
-from haystack.document_stores import FAISSDocumentStore
 from haystack.document_stores.sql import DocumentORM, MetaDocumentORM
 from haystack.schema import Document, FilterType
 
 from haystack_deformer.document_stores.access import IDS_AT_ONCE, batches
+from haystack_deformer.document_stores.parents import FAISSStore
 from haystack_deformer.document_stores.tables import matching
-
-if TYPE_CHECKING:
-    _Store: TypeAlias = FAISSDocumentStore
-else:
-    # as the hook: no class of Haystack's
-    _Store = object
-
 
 _COLUMNS = (DocumentORM.id, DocumentORM.content, DocumentORM.content_type, DocumentORM.vector_id)
 
 
-class NarrowReads(_Store):
+class NarrowReads(FAISSStore):
     """Put ahead of FAISSDocumentStore: meta of the index that is asked, and the document that is needed."""
 
     def _query(

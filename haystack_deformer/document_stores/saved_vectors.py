@@ -5,26 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
-
-from haystack.document_stores import FAISSDocumentStore
+from typing import Any
 
 from haystack_deformer.document_stores.guarding import Guarded
+from haystack_deformer.document_stores.parents import FAISSStore
 from haystack_deformer.document_stores.sessions import undone_on_error
 from haystack_deformer.document_stores.vector_numbers import digest_of_numbers
 from haystack_deformer.files import write_atomically
-
-if TYPE_CHECKING:
-    _Store: TypeAlias = FAISSDocumentStore
-else:
-    # as the hook: no class of Haystack's
-    _Store = object
 
 _DIGEST = "documents_digest"
 """In the file of the configuration, beside the parameters of the store."""
 
 
-class SavedVectors(Guarded, _Store):
+class SavedVectors(Guarded, FAISSStore):
     """
     Put ahead of FAISSDocumentStore, which compares nothing but how many vectors and documents there are.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 from haystack.document_stores import FAISSDocumentStore
 from haystack.document_stores.sql import DocumentORM, MetaDocumentORM
@@ -19,6 +19,7 @@ from haystack_deformer.document_stores.filters import checked_ids
 from haystack_deformer.document_stores.guarding import guards
 from haystack_deformer.document_stores.narrow_labels import NarrowLabels
 from haystack_deformer.document_stores.narrow_reads import NarrowReads
+from haystack_deformer.document_stores.parents import FAISSStore
 from haystack_deformer.document_stores.removal import Removal, removal
 from haystack_deformer.document_stores.saved_vectors import SavedVectors
 from haystack_deformer.document_stores.sessions import undone_on_error
@@ -27,16 +28,10 @@ from haystack_deformer.document_stores.vector_numbers import contents_of, forget
 
 logger = logging.getLogger(__name__)
 
-if TYPE_CHECKING:
-    _Store: TypeAlias = FAISSDocumentStore
-else:
-    # as the hook: no class of Haystack's
-    _Store = object
-
 
 @guards("write_labels", "delete_labels", by="label_guard")
 @guards("train_index")
-class SteadyVectors(FaissIndexes, SavedVectors, FilteredSearch, NarrowReads, NarrowLabels, _Store):
+class SteadyVectors(FaissIndexes, SavedVectors, FilteredSearch, NarrowReads, NarrowLabels, FAISSStore):
     """
     Put ahead of FAISSDocumentStore, which numbers vectors by their places in FAISS and leaves the numbers as they are.
 

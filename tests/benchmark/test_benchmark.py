@@ -19,7 +19,7 @@ from haystack_deformer.benchmark import memory as memory_module
 from haystack_deformer.benchmark import readers as readers_module
 from haystack_deformer.benchmark import subject as subject_module
 from haystack_deformer.benchmark import timing as timing_module
-from haystack_deformer.benchmark.cold import drop_from_memory, resident_bytes
+from haystack_deformer.benchmark.cold import drop_from_memory
 from haystack_deformer.benchmark.full_onnx import FullOnnxReader
 from haystack_deformer.benchmark.memory import peak_memory
 from haystack_deformer.benchmark.plots import draw_plots
@@ -30,6 +30,7 @@ from haystack_deformer.benchmark.storage import made_states, made_text
 from haystack_deformer.benchmark.subject import XQUAD_LENGTHS, load_subject, make_bert
 from haystack_deformer.benchmark.timing import Products, Times, take_turns
 from haystack_deformer.passages import load_encoder, load_tokenizer
+from tests.page_cache import resident_bytes
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 64}
 

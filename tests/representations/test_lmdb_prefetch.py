@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from haystack_deformer.benchmark.cold import drop_from_memory, resident_bytes
+from haystack_deformer.benchmark.cold import drop_from_memory
 from haystack_deformer.representations.errors import RepresentationStoreError
 from haystack_deformer.representations.lmdb_prefetch import prefetch
 from haystack_deformer.representations.lmdb_store import LmdbRepresentationStore
+from tests.page_cache import resident_bytes
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="the system takes no such hint")
 

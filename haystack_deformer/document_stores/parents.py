@@ -1,0 +1,14 @@
+"""What a mixin stands ahead of: one of Haystack's stores for a type checker, nothing when the program runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from haystack.document_stores import BaseDocumentStore, FAISSDocumentStore
+
+    AnyStore: TypeAlias = BaseDocumentStore
+    FAISSStore: TypeAlias = FAISSDocumentStore
+else:
+    # Haystack wraps the __init__ of all its classes: were a mixin one of them, super().__init__ would end at it
+    AnyStore = FAISSStore = object
