@@ -62,7 +62,8 @@ class SavedVectors(Guarded, FAISSStore):
 
         :raises ValueError: where they are others.
         """
-        if self._saved.get(_DIGEST) not in (None, digest_of_numbers(self.session, self.index)):
+        known = self._saved.get(_DIGEST)
+        if known is not None and known != digest_of_numbers(self.session, self.index):
             msg = (
                 f"The vectors in the file are not those of the documents in {self.session.get_bind().url!r}: documents "
                 "were written or deleted after save(). Load it with validate_index_sync=False, call "
