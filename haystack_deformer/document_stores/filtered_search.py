@@ -6,14 +6,13 @@ from typing import Any
 
 import faiss
 import numpy as np
-from haystack.document_stores.sql import DocumentORM
 from haystack.schema import Document, FilterType
 
 from haystack_deformer.document_stores.filters import check_filters
 from haystack_deformer.document_stores.guarding import Guarded
 from haystack_deformer.document_stores.parents import FAISSStore
 from haystack_deformer.document_stores.sessions import undone_on_error
-from haystack_deformer.document_stores.tables import matching
+from haystack_deformer.document_stores.vector_numbers import numbers_left
 
 
 class FilteredSearch(Guarded, FAISSStore):
@@ -50,7 +49,7 @@ class FilteredSearch(Guarded, FAISSStore):
             if self.similarity == "cosine":
                 self.normalize_embedding(query)
             vectors = self.faiss_indexes[index]
-            scores = search_among(vectors, query, self._numbers(index, filters), top_k)
+            scores = search_among(vectors, query, numbers_left(self.session, index, filters), top_k)
             documents = self.get_documents_by_vector_ids([str(number) for number in scores], index=index)
             for document in documents:
                 number = int(document.meta["vector_id"])
@@ -59,12 +58,6 @@ class FilteredSearch(Guarded, FAISSStore):
                 if self.return_embedding if return_embedding is None else return_embedding:
                     document.embedding = vectors.reconstruct(number)
             return documents
-
-    def _numbers(self, index: str, filters: FilterType) -> list[int]:
-        """The numbers of the vectors of the documents that filters leave."""
-        rows = matching(self.session.query(DocumentORM.vector_id), index, filters)
-        # a plain store takes whatever stands in a document's meta for its number
-        return [int(number) for (number,) in rows.filter(DocumentORM.vector_id.isnot(None)) if number.isdecimal()]
 
 
 def search_among(vectors: Any, query: np.ndarray, numbers: list[int], top_k: int) -> dict[int, float]:

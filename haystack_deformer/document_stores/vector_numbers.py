@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from haystack.document_stores.sql import DocumentORM
+from haystack.schema import FilterType
 from sqlalchemy import bindparam
 
 from haystack_deformer.document_stores.access import IDS_AT_ONCE, batches
-from haystack_deformer.document_stores.tables import with_ids
+from haystack_deformer.document_stores.tables import matching, with_ids
 
 _ROWS_AT_ONCE = 1_000
 
@@ -23,13 +24,28 @@ def vector_numbers(session: Any, index: str, ids: Collection[str]) -> dict[str, 
     :param index: where.
     :param ids: which.
     """
-    found = {}
+    found: dict[str, int] = {}
     for batch in batches(ids, IDS_AT_ONCE):
-        query = with_ids(session.query(DocumentORM.id, DocumentORM.vector_id), index, batch)
-        rows = query.filter(DocumentORM.vector_id.isnot(None))
-        # a plain store takes whatever stands in a document's meta for its number
-        found.update({identifier: int(number) for identifier, number in rows if number.isdecimal()})
+        found.update(_numbers(with_ids(session.query(DocumentORM.id, DocumentORM.vector_id), index, batch)))
     return found
+
+
+def numbers_left(session: Any, index: str, filters: FilterType) -> list[int]:
+    """
+    The numbers of the vectors of the documents that filters leave.
+
+    :param session: of the store.
+    :param index: where.
+    :param filters: which, in any form that `get_all_documents` takes.
+    """
+    query = matching(session.query(DocumentORM.id, DocumentORM.vector_id), index, filters)
+    return [number for _, number in _numbers(query)]
+
+
+def _numbers(query: Any) -> Iterator[tuple[str, int]]:
+    """Ids and numbers of those that have one; a plain store takes whatever stands in a document's meta for it."""
+    rows = query.filter(DocumentORM.vector_id.isnot(None))
+    return ((identifier, int(number)) for identifier, number in rows if number.isdecimal())
 
 
 def digest_of_numbers(session: Any, index: str) -> str:

@@ -43,8 +43,8 @@ def train(
     """
     Train a model at a cut, with a teacher where the settings name one, and save it with the settings beside it.
 
-    An interrupted run goes on from its last checkpoint when it is started again with the same settings; what is trained
-    is not trained again.
+    An interrupted run goes on from its last checkpoint when it is started again with the same settings; one that is
+    finished, in one process, is not trained again.
 
     :param config: the settings.
     :param output: folder for the trained model.
