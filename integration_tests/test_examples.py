@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from haystack_deformer.evaluation import predict_answers
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.passages import load_encoder
+from haystack_deformer.squad import SquadExample, load_squad, split_held_out
 from haystack_deformer.training.distillation import check_teacher
-from haystack_deformer.training.prediction import predict_answers
-from haystack_deformer.training.squad import SquadExample, load_squad, split_held_out
 
 ROOT = Path(__file__).parents[1]
 CONTEXT = "The Eiffel Tower was built in Paris in 1889 by the company of Gustave Eiffel."

@@ -20,12 +20,12 @@ import numpy as np
 import typer
 from matplotlib import pyplot as plt
 
+from haystack_deformer.evaluation import compare, evaluate, evaluate_codecs
 from haystack_deformer.modeling.costs import compute_ratio
 from haystack_deformer.passages import PassageEncoder, load_encoder
 from haystack_deformer.representations import RepresentationCodec
+from haystack_deformer.squad import SquadExample, load_squad
 from haystack_deformer.training.config import SETTINGS_FILE
-from haystack_deformer.training.evaluation import compare, evaluate, evaluate_codecs
-from haystack_deformer.training.squad import SquadExample, load_squad
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"

@@ -16,11 +16,11 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.util import semantic_search
 from tqdm import tqdm
 
+from haystack_deformer.evaluation import compare, score
 from haystack_deformer.inference import PassageReader
 from haystack_deformer.passages import load_encoder
 from haystack_deformer.representations import Representations
-from haystack_deformer.training.evaluation import compare, score
-from haystack_deformer.training.squad import SquadExample, load_squad
+from haystack_deformer.squad import SquadExample, load_squad
 
 
 def main(

@@ -14,7 +14,7 @@ from haystack.schema import Document
 from transformers import BertConfig, BertForQuestionAnswering, BertTokenizerFast
 
 from haystack_deformer.passages import load_tokenizer
-from haystack_deformer.training.squad import load_squad
+from haystack_deformer.squad import load_squad
 
 _WORDS = 20_000
 # tokens of XQuAD's 80 English passages in BERT's uncased vocabulary, in order of length

@@ -31,6 +31,6 @@ def _passages(path: Path) -> list[str]:
         from haystack_deformer.corpus.texts import read_folder, text_documents
 
         return [document.content for document in text_documents(read_folder(path))]
-    from haystack_deformer.training.squad import load_passages
+    from haystack_deformer.squad import load_passages
 
     return load_passages(path)

@@ -11,7 +11,7 @@ import typer
 from haystack_deformer.cli.app import Backend, Codec, Dtype, LowerLayers, Model, app, clear_errors
 
 if TYPE_CHECKING:
-    from haystack_deformer.training.squad import SquadExample
+    from haystack_deformer.squad import SquadExample
 
 
 @app.command()
@@ -33,10 +33,10 @@ def evaluate(
 ) -> None:
     """Exact match and F1 from stored states, by the official script's arithmetic."""
     with clear_errors():
+        from haystack_deformer.evaluation import compare, score
+        from haystack_deformer.evaluation import evaluate as run
         from haystack_deformer.passages import default_device, load_encoder
-        from haystack_deformer.training.evaluation import compare, score
-        from haystack_deformer.training.evaluation import evaluate as run
-        from haystack_deformer.training.squad import load_squad
+        from haystack_deformer.squad import load_squad
 
         encoder = load_encoder(model, lower_layers=lower_layers, device=default_device(backend))
         examples, report = load_squad(data, keep_misplaced=True)
@@ -76,7 +76,7 @@ def _answers(path: Path) -> dict[str, str]:
 
 
 def _held_out(examples: list[SquadExample], share: float) -> list[SquadExample]:
-    from haystack_deformer.training.squad import split_held_out
+    from haystack_deformer.squad import split_held_out
 
     if not 0 < share < 1:
         msg = f"held_out is a share of the passages between 0 and 1, got {share}."

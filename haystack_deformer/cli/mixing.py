@@ -20,8 +20,8 @@ def mix(
 ) -> None:
     """Your questions again, on passages of two like ones' sentences, for `train --unlabelled`."""
     with clear_errors():
+        from haystack_deformer.squad import check_held_out, load_squad, split_held_out
         from haystack_deformer.training.mixing import make_mixed_file
-        from haystack_deformer.training.squad import check_held_out, load_squad, split_held_out
 
         check_held_out(held_out)
         examples = split_held_out(load_squad(data, labelled=False)[0], held_out)[0]

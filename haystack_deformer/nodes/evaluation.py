@@ -13,13 +13,13 @@ from haystack.document_stores import BaseDocumentStore
 from haystack.schema import Document, Label
 from transformers.data.metrics.squad_metrics import compute_exact, compute_f1
 
+from haystack_deformer.evaluation import has_tokens
 from haystack_deformer.inference import PassageReader
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.nodes.answers import AnswerBuilder
 from haystack_deformer.reading import TextSpan
 from haystack_deformer.reading.calibration import fit_scores
-from haystack_deformer.training.prediction import has_tokens
-from haystack_deformer.training.squad import SquadExample, load_squad
+from haystack_deformer.squad import SquadExample, load_squad
 
 logger = logging.getLogger(__name__)
 

@@ -9,9 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from haystack_deformer.__about__ import __version__
-from haystack_deformer.training.bootstrap import Difference
+from haystack_deformer.evaluation import Difference, Evaluation
 from haystack_deformer.training.config import TrainingConfig
-from haystack_deformer.training.evaluation import Evaluation
 
 _CARD = """\
 ---

@@ -15,7 +15,7 @@ from random import Random
 
 from tqdm.auto import tqdm
 
-from haystack_deformer.training.squad import save_questions
+from haystack_deformer.squad import save_questions
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(])")
 _NUMBER = re.compile(r"[(\"]?\$?\d")

@@ -11,7 +11,7 @@ from typing import Any
 
 from haystack_deformer.digests import digest_checkpoint, digest_files
 from haystack_deformer.files import write_atomically
-from haystack_deformer.training.squad import check_held_out
+from haystack_deformer.squad import check_held_out
 
 SETTINGS_FILE = "training_config.json"
 _INPUTS = "inputs"

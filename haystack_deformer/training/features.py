@@ -16,7 +16,7 @@ from tqdm import tqdm
 from haystack_deformer.modeling import IGNORE_INDEX
 from haystack_deformer.passages import PassageTokenizer, TokenizedPassage
 from haystack_deformer.runtime import pad_ids
-from haystack_deformer.training.squad import SquadExample
+from haystack_deformer.squad import SquadExample
 
 # few shapes: with lengths as they come a bfloat16 run on a CPU grew by 4 GB in 500 steps, with these by 1 GB in 2,000
 _QUESTION_MULTIPLE = 8

@@ -16,9 +16,9 @@ from random import Random
 
 from tqdm.auto import tqdm
 
+from haystack_deformer.squad import SquadExample, save_questions
 from haystack_deformer.training.cloze import passage_rng, split_sentences
 from haystack_deformer.training.negatives import similar_passages
-from haystack_deformer.training.squad import SquadExample, save_questions
 
 _GUESTS = 4
 """One question of so many is the other passage's."""

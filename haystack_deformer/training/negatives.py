@@ -15,7 +15,7 @@ import numpy.typing as npt
 from sklearn.feature_extraction.text import TfidfVectorizer
 from tqdm.auto import tqdm
 
-from haystack_deformer.training.squad import SquadExample
+from haystack_deformer.squad import SquadExample
 
 _MOST_SIMILAR = 10
 """Passages that a negative is drawn from: a reader gets about so many, and the first alone would be a few for all."""

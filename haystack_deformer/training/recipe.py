@@ -10,14 +10,14 @@ from pathlib import Path
 
 import torch
 
+from haystack_deformer.evaluation import compare, evaluate, evaluate_codecs
 from haystack_deformer.modeling.loading import resolve_config
 from haystack_deformer.passages import load_encoder
+from haystack_deformer.squad import SquadExample, load_squad, split_held_out
 from haystack_deformer.training.card import CardRow, write_card
 from haystack_deformer.training.config import SETTINGS_FILE, TrainingConfig, read_settings
-from haystack_deformer.training.evaluation import compare, evaluate, evaluate_codecs
 from haystack_deformer.training.run import several_processes, train
 from haystack_deformer.training.saving import check_output
-from haystack_deformer.training.squad import SquadExample, load_squad, split_held_out
 
 logger = logging.getLogger(__name__)
 

@@ -15,6 +15,7 @@ from transformers import TrainingArguments, set_seed
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.passages import PassageTokenizer, load_tokenizer
+from haystack_deformer.squad import SquadExample, load_squad, split_held_out
 from haystack_deformer.training.attention import AttentionByProducts
 from haystack_deformer.training.checkpoints import checkpoints_in, last_checkpoint
 from haystack_deformer.training.config import SETTINGS_FILE, TrainingConfig, count_processes
@@ -22,7 +23,6 @@ from haystack_deformer.training.distillation import check_teacher
 from haystack_deformer.training.features import SquadFeatures, collate_numbered
 from haystack_deformer.training.negatives import hard_negatives
 from haystack_deformer.training.saving import check_index_stays_valid, check_output, kept_model, save_trained
-from haystack_deformer.training.squad import SquadExample, load_squad, split_held_out
 from haystack_deformer.training.teaching import KeptLessons, Teacher
 from haystack_deformer.training.trainer import DeFormerTrainer
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from haystack_deformer.cli import app
+from haystack_deformer.squad import load_squad
 from haystack_deformer.training.cloze import cloze_questions, make_cloze_file
-from haystack_deformer.training.squad import load_squad
 
 RIVERS = (
     "The Danube rises in the Black Forest and flows through ten countries to the Black Sea. In 1856 the Treaty of "

@@ -11,8 +11,8 @@ from transformers import BertTokenizerFast
 from haystack_deformer.modeling import IGNORE_INDEX, DeFormerConfig
 from haystack_deformer.modeling.backbones.bert import BertBackbone
 from haystack_deformer.passages import PassageTokenizer
+from haystack_deformer.squad import SquadExample
 from haystack_deformer.training.features import SquadFeature, SquadFeatures, collate, collate_numbered, token_span
-from haystack_deformer.training.squad import SquadExample
 
 # one token each: windows begin at words 0, 4, 8 and 12
 TEXT = "paris is the capital of france was berlin is the capital of germany was a city in the river"

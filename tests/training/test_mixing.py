@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from haystack_deformer.cli import app
+from haystack_deformer.squad import SquadExample, load_squad, split_held_out
 from haystack_deformer.training.cloze import split_sentences
 from haystack_deformer.training.mixing import make_mixed_file
-from haystack_deformer.training.squad import SquadExample, load_squad, split_held_out
 
 RIVERS = {
     name: " ".join(f"The {name} {verb} {what}." for verb, what in facts)

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from haystack_deformer.squad import SquadExample
 from haystack_deformer.training import run as run_module
 from haystack_deformer.training.config import TrainingConfig
 from haystack_deformer.training.negatives import hard_negatives
 from haystack_deformer.training.run import train
-from haystack_deformer.training.squad import SquadExample
 
 DANUBE = "The Danube flows through ten countries to the Black Sea."
 RHINE = "The Rhine flows through six countries to the North Sea."

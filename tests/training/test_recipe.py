@@ -12,10 +12,10 @@ import torch
 from safetensors.torch import load_file
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
+from haystack_deformer.squad import load_squad, split_held_out
 from haystack_deformer.training import recipe, run
 from haystack_deformer.training.config import TrainingConfig
 from haystack_deformer.training.recipe import distil
-from haystack_deformer.training.squad import load_squad, split_held_out
 
 CITIES = {"paris": "france", "berlin": "germany", "python": "reader"}
 

@@ -15,6 +15,7 @@ from transformers import TrainerCallback
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.passages import PassageTokenizer, load_tokenizer
+from haystack_deformer.squad import load_squad
 from haystack_deformer.training import attention
 from haystack_deformer.training import run as run_module
 from haystack_deformer.training.checkpoints import checkpoints_in
@@ -22,7 +23,6 @@ from haystack_deformer.training.config import TrainingConfig
 from haystack_deformer.training.features import SquadFeatures, collate
 from haystack_deformer.training.recipe import distil
 from haystack_deformer.training.run import train
-from haystack_deformer.training.squad import load_squad
 from haystack_deformer.training.trainer import DeFormerTrainer
 from tests.training.weights import weights
 

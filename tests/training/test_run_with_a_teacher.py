@@ -12,12 +12,12 @@ import torch
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.passages import PassageTokenizer, load_encoder, load_tokenizer
+from haystack_deformer.squad import load_squad
 from haystack_deformer.training import run as run_module
 from haystack_deformer.training.config import TrainingConfig
 from haystack_deformer.training.distillation import kd_loss
 from haystack_deformer.training.features import SquadFeatures, collate
 from haystack_deformer.training.run import train
-from haystack_deformer.training.squad import load_squad
 from haystack_deformer.training.teaching import Teacher
 from tests.training.weights import weights
 

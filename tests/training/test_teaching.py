@@ -11,8 +11,8 @@ import torch
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.passages import PassageTokenizer, load_tokenizer
+from haystack_deformer.squad import load_squad
 from haystack_deformer.training.features import SquadFeatures, collate
-from haystack_deformer.training.squad import load_squad
 from haystack_deformer.training.teaching import KeptLessons, Lesson, Teacher
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from haystack_deformer.training.bootstrap import Difference, paired_bootstrap
+from haystack_deformer.evaluation import Difference, paired_bootstrap
 
 
 def scores(values: np.ndarray) -> dict[str, float]:

@@ -9,11 +9,11 @@ from typing import Any
 
 from transformers.data.metrics.squad_metrics import get_raw_scores, squad_evaluate
 
+from haystack_deformer.evaluation.bootstrap import Difference, paired_bootstrap
+from haystack_deformer.evaluation.prediction import predict_answers
 from haystack_deformer.passages import PassageEncoder
 from haystack_deformer.runtime import Runtime
-from haystack_deformer.training.bootstrap import Difference, paired_bootstrap
-from haystack_deformer.training.prediction import predict_answers
-from haystack_deformer.training.squad import SquadExample
+from haystack_deformer.squad import SquadExample
 
 
 @dataclass(frozen=True)

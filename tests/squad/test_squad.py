@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from haystack_deformer.training.squad import SquadExample, load_passages, load_squad, split_held_out
+from haystack_deformer.squad import SquadExample, load_passages, load_squad, split_held_out
 
 CONTEXT = "Paris is the capital of France. Berlin is a city."
 

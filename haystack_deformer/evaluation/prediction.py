@@ -12,7 +12,7 @@ from haystack_deformer.inference import PassageReader
 from haystack_deformer.passages import EmptyQuestionError, PassageEncoder
 from haystack_deformer.representations import PassageRepresentation, Representations
 from haystack_deformer.runtime import Runtime
-from haystack_deformer.training.squad import SquadExample
+from haystack_deformer.squad import SquadExample
 
 logger = logging.getLogger(__name__)
 

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
+from haystack_deformer.evaluation import Evaluation, evaluate, evaluate_codecs, prediction, score
 from haystack_deformer.passages import PassageEncoder
-from haystack_deformer.training import prediction
-from haystack_deformer.training.evaluation import Evaluation, evaluate, evaluate_codecs, score
-from haystack_deformer.training.squad import SquadExample
+from haystack_deformer.squad import SquadExample
 
 CODECS = ("Flat", "SQfp16", "SQ8", "SQ4")
 TEXTS = [

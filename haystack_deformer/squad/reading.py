@@ -1,75 +1,20 @@
-"""Question-answering data in SQuAD format, 1.1 and 2.0."""
+"""Reads files in SQuAD format, 1.1 and 2.0, plain or gzip, and says what of them cannot be used."""
 
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import logging
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from haystack_deformer.files import write_atomically
+from haystack_deformer.squad.examples import SquadExample, SquadReport
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class SquadExample:
-    """
-    One question on one passage.
-
-    :param id: the question's.
-    :param question: its text.
-    :param context: the passage.
-    :param answers: acceptable answers and the character in `context` at which each begins; none: unanswerable.
-    :param gold: texts of all acceptable answers, also of those that do not stand where they are said to.
-    :param labelled: False where nobody has said whether there is an answer: a teacher says it.
-    """
-
-    id: str
-    question: str
-    context: str
-    answers: tuple[tuple[str, int], ...]
-    gold: tuple[str, ...] = ()
-    labelled: bool = True
-
-
-@dataclass
-class SquadReport:
-    """
-    What was read, and what could not be used.
-
-    :param questions: questions read and kept.
-    :param unanswerable: those of them that have no answer.
-    :param misplaced_answers: answers that do not stand at their `answer_start`, of questions that were kept.
-    :param misplaced: ids of questions dropped because none of their answers stands at its `answer_start`.
-    :param blank: ids of questions dropped because the question or its passage is blank.
-    :param renamed: questions whose id another one has as well, as in the languages of XQuAD: a number is put behind it.
-    """
-
-    questions: int = 0
-    unanswerable: int = 0
-    misplaced_answers: int = 0
-    misplaced: list[str] = field(default_factory=list)
-    blank: list[str] = field(default_factory=list)
-    renamed: int = 0
-
-    def __str__(self) -> str:
-        text = f"{self.questions} questions, {self.unanswerable} of them unanswerable"
-        if self.misplaced_answers:
-            text += f"; {self.misplaced_answers} answers of theirs are not at their answer_start"
-        if self.misplaced:
-            text += f"; {len(self.misplaced)} dropped whose answer is not at its answer_start ({_some(self.misplaced)})"
-        if self.blank:
-            text += f"; {len(self.blank)} dropped that are blank or have a blank passage ({_some(self.blank)})"
-        if self.renamed:
-            text += f"; {self.renamed} have an id that another one has, and a number behind it now"
-        return text
 
 
 def load_squad(
@@ -93,7 +38,7 @@ def load_squad(
     paths = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
     report = SquadReport()
     examples = [example for path in paths for example in _read(Path(path), report, keep_misplaced, labelled)]
-    examples = list(_told_apart(examples, report))
+    examples = list(_with_unique_ids(examples, report))
     if not examples:
         msg = f"No question can be used in {', '.join(map(str, paths)) or 'no file'}: {report}."
         raise ValueError(msg)
@@ -114,58 +59,6 @@ def load_passages(path: str | os.PathLike[str]) -> list[str]:
     return [context for _, context, _ in _paragraphs(path, _load_json(path))]
 
 
-def save_questions(asked: Sequence[tuple[str, Sequence[str]]], path: str | os.PathLike[str], *, name: str) -> int:
-    """
-    Write questions without answers in SQuAD format.
-
-    :param asked: passages, and what is asked of each.
-    :param path: file to write; one that ends in .gz is compressed.
-    :param name: of where they come from; the ids begin with it.
-    :return: questions written.
-    """
-    paragraphs = [
-        {
-            "context": passage,
-            "qas": [{"id": f"{name}-{number}-{n}", "question": question} for n, question in enumerate(questions)],
-        }
-        for number, (passage, questions) in enumerate(asked)
-    ]
-    text = json.dumps({"version": name, "data": [{"title": name, "paragraphs": paragraphs}]})
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # without the time: the same questions made again are the same file, and a run of them can be resumed
-    write_atomically(path, gzip.compress(text.encode(), mtime=0) if path.suffix == ".gz" else text.encode())
-    return sum(len(questions) for _, questions in asked)
-
-
-def split_held_out(examples: Iterable[SquadExample], share: float) -> tuple[list[SquadExample], list[SquadExample]]:
-    """
-    Divide questions by their passages, so that no passage is on both sides.
-
-    :param examples: the questions.
-    :param share: of the passages to hold out, 0 to 1. Which ones depends on their texts alone: the same passage falls
-        on the same side in every file and every run, and a larger share holds out those of a smaller one as well.
-    :return: the questions to train on and those held out.
-    """
-    sides: tuple[list[SquadExample], list[SquadExample]] = ([], [])
-    for example in examples:
-        digest = hashlib.blake2b(example.context.encode(errors="surrogatepass"), digest_size=8).digest()
-        sides[int.from_bytes(digest, "big") < share * 2**64].append(example)
-    return sides
-
-
-def check_held_out(share: float) -> None:
-    """
-    Refuse what is no share of the passages, or leaves none to train on.
-
-    :param share: to hold out.
-    :raises ValueError: names it.
-    """
-    if not 0 <= share < 1:
-        msg = f"held_out is a share of the passages from 0 up to 1, got {share}."
-        raise ValueError(msg)
-
-
 def _read(path: Path, report: SquadReport, keep_misplaced: bool, labelled: bool) -> Iterator[SquadExample]:
     for number, question, context in _questions(path, _load_json(path), labelled):
         text = question["question"]
@@ -184,7 +77,7 @@ def _read(path: Path, report: SquadReport, keep_misplaced: bool, labelled: bool)
         yield SquadExample(name, text, context, placed, tuple(answer["text"] for answer in answers), labelled)
 
 
-def _told_apart(examples: Iterable[SquadExample], report: SquadReport) -> Iterator[SquadExample]:
+def _with_unique_ids(examples: Iterable[SquadExample], report: SquadReport) -> Iterator[SquadExample]:
     """Answers are kept by the question's id: of two with the same, one would be lost."""
     known: set[str] = set()
     # of thousands with one id each goes on where the one before it was
@@ -255,7 +148,3 @@ def _field(value: Any, name: str, kind: type, place: str) -> Any:
 def _stands(answer: dict[str, Any], context: str) -> bool:
     text, start = answer["text"], answer["answer_start"]
     return bool(text) and start >= 0 and context[start : start + len(text)] == text
-
-
-def _some(names: list[str], most: int = 3) -> str:
-    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
