@@ -25,7 +25,7 @@ from haystack_deformer.modeling.costs import compute_ratio
 from haystack_deformer.passages import PassageEncoder, load_encoder
 from haystack_deformer.representations import RepresentationCodec
 from haystack_deformer.squad import SquadExample, load_squad
-from haystack_deformer.training.config import SETTINGS_FILE
+from haystack_deformer.training.settings_file import SETTINGS_FILE
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"

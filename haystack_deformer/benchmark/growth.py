@@ -10,15 +10,15 @@ import numpy as np
 from haystack.schema import Document
 
 from haystack_deformer.benchmark.storage import data_file, made_states, made_text, measure_reads, private_memory
-from haystack_deformer.benchmark.subject import Subject, random_documents
 from haystack_deformer.benchmark.timing import take_turns
+from haystack_deformer.benchmark.workload import Workload, random_documents
 from haystack_deformer.inference import PassageReader
 from haystack_deformer.passages import load_encoder
 from haystack_deformer.representations import Representations
 
 
 def grow_corpus(
-    subject: Subject,
+    workload: Workload,
     folder: Path,
     *,
     sizes: Sequence[int],
@@ -32,7 +32,7 @@ def grow_corpus(
     """
     Read the same number of passages out of ever more stored ones; sizes take turns, question by question.
 
-    :param subject: its documents' states are what is stored, again and again.
+    :param workload: its documents' states are what is stored, again and again.
     :param folder: for the stores, one for each size.
     :param sizes: stored passages.
     :param codec: factory string of faiss, small enough for the disk.
@@ -42,23 +42,23 @@ def grow_corpus(
     :param rounds: questions.
     :param progress_bar: whether to show one.
     """
-    encoder = load_encoder(subject.model, lower_layers=subject.lower_layers, device="cpu")
+    encoder = load_encoder(workload.model, lower_layers=workload.lower_layers, device="cpu")
     # the same in every store, so that the smallest has to hold them all
-    texts = [document.content for document in subject.documents][: min(sizes)]
+    texts = [document.content for document in workload.documents][: min(sizes)]
     runtime = encoder.runtime(backend, dtype)
     stores: dict[int, Representations] = {}
     memory: dict[int, int] = {}
     for size in sizes:
         before = private_memory()
         stores[size] = made_states(encoder, codec, folder / str(size), size, texts, progress_bar=progress_bar)
-        PassageReader(encoder, stores[size], runtime=runtime).read(subject.questions[0], [made_text(0)])
+        PassageReader(encoder, stores[size], runtime=runtime).read(workload.questions[0], [made_text(0)])
         memory[size] = private_memory() - before
 
     def ask(size: int) -> Any:
         reader = PassageReader(encoder, stores[size], runtime=runtime)
 
         def read(number: int) -> None:
-            question = subject.questions[number % len(subject.questions)]
+            question = workload.questions[number % len(workload.questions)]
             # the same passages' states in every store, at places of its own
             rng = np.random.default_rng(number)
             same = rng.integers(len(texts), size=top_k)
@@ -89,18 +89,18 @@ def grow_corpus(
 
 
 def grow_top_k(
-    readers: dict[str, Any], subject: Subject, *, top_ks: Sequence[int], rounds: int, progress_bar: bool = True
+    readers: dict[str, Any], workload: Workload, *, top_ks: Sequence[int], rounds: int, progress_bar: bool = True
 ) -> list[dict[str, Any]]:
     """
     Whole `predict` calls over more and more passages.
 
     :param readers: by name.
-    :param subject: questions and passages.
+    :param workload: questions and passages.
     :param top_ks: passages of a question.
     :param rounds: questions for each.
     :param progress_bar: whether to show one.
     """
-    documents = list(subject.documents)
+    documents = list(workload.documents)
     rows = []
     for top_k in top_ks:
         # all of them as often as it takes, as other texts
@@ -108,18 +108,18 @@ def grow_top_k(
             Document(content=f"{documents[place % len(documents)].content} {place // len(documents) or ''}".strip())
             for place in range(top_k)
         ]
-        rows.append({"top_k": top_k, **_medians(readers, subject, passages, rounds, progress_bar=progress_bar)})
+        rows.append({"top_k": top_k, **_medians(readers, workload, passages, rounds, progress_bar=progress_bar)})
     return rows
 
 
 def grow_length(
-    readers: dict[str, Any], subject: Subject, *, lengths: Sequence[int], rounds: int, progress_bar: bool = True
+    readers: dict[str, Any], workload: Workload, *, lengths: Sequence[int], rounds: int, progress_bar: bool = True
 ) -> list[dict[str, Any]]:
     """
     Whole `predict` calls over ten passages of one length.
 
     :param readers: by name; those with a store write the passages first.
-    :param subject: questions.
+    :param workload: questions.
     :param lengths: tokens of the passages.
     :param rounds: questions for each.
     :param progress_bar: whether to show one.
@@ -127,13 +127,13 @@ def grow_length(
     rng = np.random.default_rng(2)
     rows = []
     for length in lengths:
-        passages = random_documents(rng, subject.words, [length] * 10)
-        rows.append({"tokens": length, **_medians(readers, subject, passages, rounds, progress_bar=progress_bar)})
+        passages = random_documents(rng, workload.words, [length] * 10)
+        rows.append({"tokens": length, **_medians(readers, workload, passages, rounds, progress_bar=progress_bar)})
     return rows
 
 
 def _medians(
-    readers: dict[str, Any], subject: Subject, passages: list[Document], rounds: int, *, progress_bar: bool
+    readers: dict[str, Any], workload: Workload, passages: list[Document], rounds: int, *, progress_bar: bool
 ) -> dict[str, Any]:
     for reader in readers.values():
         store = getattr(reader, "document_store", None)
@@ -141,7 +141,7 @@ def _medians(
             store.write_documents(passages)
 
     def call(reader: Any) -> Any:
-        return lambda number: reader.predict(subject.questions[number % len(subject.questions)], passages)
+        return lambda number: reader.predict(workload.questions[number % len(workload.questions)], passages)
 
     times = take_turns({name: call(reader) for name, reader in readers.items()}, rounds, progress_bar=progress_bar)
     return {"median_ms": {name: round(own.median * 1000, 1) for name, own in times.items()}}

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from haystack_deformer.benchmark.readers import make_store
-from haystack_deformer.benchmark.subject import Subject
 from haystack_deformer.benchmark.timing import take_turns
+from haystack_deformer.benchmark.workload import Workload
 from haystack_deformer.passages import load_encoder
 
 
 def measure_indexing(
-    subject: Subject,
+    workload: Workload,
     folder: Path,
     codec: str,
     *,
@@ -28,7 +28,7 @@ def measure_indexing(
     """
     Passages a second of the whole way into a store, and of the lower layers alone over the same windows.
 
-    :param subject: its documents are written.
+    :param workload: its documents are written.
     :param folder: for the states; removed before and after.
     :param codec: factory string of faiss.
     :param backend: what runs the lower layers.
@@ -36,8 +36,10 @@ def measure_indexing(
     :param rounds: how often both are done, in turn.
     :param progress_bar: whether to show one.
     """
-    encoder = load_encoder(subject.model, lower_layers=subject.lower_layers, device="cpu", backend=backend, dtype=dtype)
-    texts = [document.content for document in subject.documents]
+    encoder = load_encoder(
+        workload.model, lower_layers=workload.lower_layers, device="cpu", backend=backend, dtype=dtype
+    )
+    texts = [document.content for document in workload.documents]
     windows = [ids for passage in encoder.tokenizer.passages(texts) for ids in passage.window_ids]
 
     def bare(_: int) -> None:
@@ -49,7 +51,7 @@ def measure_indexing(
     def write(_: int) -> None:
         place = folder / str(next(places))
         make_store(
-            subject, place, codec, representation_backend=backend, representation_dtype=dtype, progress_bar=False
+            workload, place, codec, representation_backend=backend, representation_dtype=dtype, progress_bar=False
         )
 
     shutil.rmtree(folder, ignore_errors=True)

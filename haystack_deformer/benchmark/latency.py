@@ -11,22 +11,22 @@ from typing import Any
 from haystack.schema import Document
 
 from haystack_deformer.benchmark.readers import OURS
-from haystack_deformer.benchmark.subject import Subject
 from haystack_deformer.benchmark.timing import Products, Times, take_turns
+from haystack_deformer.benchmark.workload import Workload
 from haystack_deformer.inference import Reading, collect_readings
 from haystack_deformer.modeling.costs import layer_flops
 from haystack_deformer.passages import PassageEncoder
 
 
-def _passages(subject: Subject, number: int, top_k: int) -> list[Document]:
+def _passages(workload: Workload, number: int, top_k: int) -> list[Document]:
     """What a retriever could have found: other passages for every question."""
-    documents = subject.documents
+    documents = workload.documents
     return [documents[(number * top_k + place) % len(documents)] for place in range(top_k)]
 
 
 def measure_latency(
     readers: Mapping[str, Any],
-    subject: Subject,
+    workload: Workload,
     *,
     top_k: int,
     rounds: int,
@@ -37,7 +37,7 @@ def measure_latency(
     Time readers on the same questions and passages.
 
     :param readers: by name.
-    :param subject: questions and passages.
+    :param workload: questions and passages.
     :param top_k: passages of a question.
     :param rounds: questions.
     :param before: called before each call, off the clock.
@@ -49,7 +49,7 @@ def measure_latency(
     products = Products(encoder.model.backbone.hidden_size if encoder else 768)
 
     def asked(number: int) -> tuple[str, list[Document]]:
-        return subject.questions[number % len(subject.questions)], _passages(subject, number, top_k)
+        return workload.questions[number % len(workload.questions)], _passages(workload, number, top_k)
 
     def call(name: str) -> Callable[[int], None]:
         def predict(number: int) -> None:
@@ -120,13 +120,13 @@ def _upper_flops(encoder: PassageEncoder, question: str, passages: Sequence[Docu
 
 
 def measure_threads(
-    readers: Mapping[str, Any], subject: Subject, *, top_k: int, calls: int, threads: tuple[int, ...] = (1, 2, 4, 8)
+    readers: Mapping[str, Any], workload: Workload, *, top_k: int, calls: int, threads: tuple[int, ...] = (1, 2, 4, 8)
 ) -> dict[str, Any]:
     """
     Questions a second that readers answer for several clients at once.
 
     :param readers: by name.
-    :param subject: questions and passages.
+    :param workload: questions and passages.
     :param top_k: passages of a question.
     :param calls: questions for each number of clients.
     :param threads: numbers of clients.
@@ -134,7 +134,7 @@ def measure_threads(
 
     def rates(reader: Any) -> dict[str, float]:
         def ask(number: int) -> None:
-            reader.predict(subject.questions[number % len(subject.questions)], _passages(subject, number, top_k))
+            reader.predict(workload.questions[number % len(workload.questions)], _passages(workload, number, top_k))
 
         # loads what is loaded at the first use
         ask(0)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from haystack_deformer.benchmark.readers import OURS, make_readers, make_store
-from haystack_deformer.benchmark.subject import load_subject
+from haystack_deformer.benchmark.workload import load_workload
 
 logger = logging.getLogger(__name__)
 
@@ -54,14 +54,14 @@ def peak_memory() -> int:
 
 def _main(arguments: dict[str, Any]) -> None:
     folder = Path(arguments["folder"])
-    subject = load_subject(folder, arguments["model"], arguments["lower_layers"], arguments["data"])
+    workload = load_workload(folder, arguments["model"], arguments["lower_layers"], arguments["data"])
     top_k = arguments["top_k"]
     name = arguments["name"]
     # a store that computes states has the model loaded: ours shares it, and nobody else has one
-    store = make_store(subject, folder / "states", arguments["codec"], progress_bar=False) if OURS in name else None
-    reader = make_readers(subject, store, folder, only=name)[name]
-    for question in subject.questions[:_QUESTIONS]:
-        reader.predict(question, list(subject.documents[:top_k]))
+    store = make_store(workload, folder / "states", arguments["codec"], progress_bar=False) if OURS in name else None
+    reader = make_readers(workload, store, folder, only=name)[name]
+    for question in workload.questions[:_QUESTIONS]:
+        reader.predict(question, list(workload.documents[:top_k]))
     print(peak_memory())  # noqa: T201  # to the parent process
 
 

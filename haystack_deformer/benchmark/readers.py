@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from haystack_deformer.benchmark.subject import Subject
+from haystack_deformer.benchmark.workload import Workload
 from haystack_deformer.document_stores import DeFormerInMemoryDocumentStore
 from haystack_deformer.nodes import DeFormerReader
 
@@ -25,40 +25,40 @@ _RUNTIMES = {
 }
 
 
-def make_store(subject: Subject, folder: Path, codec: str, **values: Any) -> DeFormerInMemoryDocumentStore:
+def make_store(workload: Workload, folder: Path, codec: str, **values: Any) -> DeFormerInMemoryDocumentStore:
     """
     A store whose states are on disk.
 
-    :param subject: its documents are written.
+    :param workload: its documents are written.
     :param folder: for the states.
     :param codec: factory string of faiss.
     :param values: other parameters of the store.
     """
     store = DeFormerInMemoryDocumentStore(
-        deformer_model=subject.model,
-        lower_layers=subject.lower_layers,
+        deformer_model=workload.model,
+        lower_layers=workload.lower_layers,
         representation_path=str(folder),
         representation_codec=codec,
         use_gpu=False,
         **values,
     )
-    store.write_documents(list(subject.documents))
+    store.write_documents(list(workload.documents))
     return store
 
 
 def make_readers(
-    subject: Subject, store: DeFormerInMemoryDocumentStore | None, folder: Path, only: str = ""
+    workload: Workload, store: DeFormerInMemoryDocumentStore | None, folder: Path, only: str = ""
 ) -> dict[str, Any]:
     """
     All readers that can be had here, by name. What is not installed is named in the log and left out.
 
-    :param subject: its model.
+    :param workload: its model.
     :param store: holds its documents' states; None: for the readers that are not ours.
     :param folder: for graphs.
     :param only: the name of a reader, or parts of names separated by commas; empty: all.
     :raises ValueError: for a part that is of no reader's name.
     """
-    makers = _makers(subject, store, folder)
+    makers = _makers(workload, store, folder)
     # a whole name has a comma in it
     asked = [only] if only in makers else [part.strip() for part in only.split(",")]
     if unknown := [part for part in asked if not any(part in name for name in makers)]:
@@ -77,17 +77,17 @@ def _make(name: str, make: Callable[[], Any]) -> Any:
 
 
 def _makers(
-    subject: Subject, store: DeFormerInMemoryDocumentStore | None, folder: Path
+    workload: Workload, store: DeFormerInMemoryDocumentStore | None, folder: Path
 ) -> dict[str, Callable[[], Any]]:
     def farm() -> Any:
         from haystack.nodes import FARMReader  # noqa: PLC0415
 
-        return FARMReader(subject.model, use_gpu=False, num_processes=0, progress_bar=False)
+        return FARMReader(workload.model, use_gpu=False, num_processes=0, progress_bar=False)
 
     def transformers() -> Any:
         from haystack.nodes import TransformersReader  # noqa: PLC0415
 
-        return TransformersReader(subject.model, tokenizer=subject.model, use_gpu=False)
+        return TransformersReader(workload.model, tokenizer=workload.model, use_gpu=False)
 
     def full(dtype: str) -> Any:
         from haystack_deformer.benchmark.full_onnx import FullOnnxReader  # noqa: PLC0415
@@ -95,7 +95,7 @@ def _makers(
         if find_spec("onnxruntime") is None:
             msg = "onnxruntime is missing: pip install 'haystack-deformer[onnx]'."
             raise ImportError(msg)
-        return FullOnnxReader(subject.model, folder / "full", dtype)
+        return FullOnnxReader(workload.model, folder / "full", dtype)
 
     def ours(backend: str, dtype: str) -> Any:
         return DeFormerReader(document_store=store, backend=backend, dtype=dtype, use_gpu=False, progress_bar=False)

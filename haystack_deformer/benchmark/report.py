@@ -27,10 +27,11 @@ def render_report(figures: dict[str, Any]) -> str:
         "length": lambda part: "## Over the length of ten passages in tokens, ms\n\n" + _growth(part, "tokens"),
         "corpus": lambda part: "## Over the stored passages\n\n" + _corpus(part),
     }
-    subject, machine = figures["subject"], figures["machine"]
+    workload, machine = figures["workload"], figures["machine"]
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items() if number)
     head = (
-        f"{subject['description']}; k = {subject['lower_layers']} of {subject['layers']}, codec `{subject['codec']}`. "
+        f"{workload['description']}; k = {workload['lower_layers']} of {workload['layers']}, "
+        f"codec `{workload['codec']}`. "
         f"{machine['processor']}, {machine['threads']} threads. {versions}."
     )
     written = [section(figures[name]) for name, section in sections.items() if name in figures]

@@ -21,7 +21,7 @@ from haystack_deformer.benchmark.latency import measure_latency, measure_threads
 from haystack_deformer.benchmark.memory import measure_memory
 from haystack_deformer.benchmark.readers import OURS, make_readers, make_store
 from haystack_deformer.benchmark.storage import data_file
-from haystack_deformer.benchmark.subject import load_subject
+from haystack_deformer.benchmark.workload import load_workload
 from haystack_deformer.digests import digest_checkpoint
 from haystack_deformer.files import write_atomically
 
@@ -88,9 +88,9 @@ def run_benchmark(
     :raises ValueError: for a model or data that cannot be used.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    subject = load_subject(folder, settings.model, settings.lower_layers, settings.data)
-    store = make_store(subject, folder / "states", settings.codec, progress_bar=progress_bar)
-    readers = make_readers(subject, store, folder, settings.only)
+    workload = load_workload(folder, settings.model, settings.lower_layers, settings.data)
+    store = make_store(workload, folder / "states", settings.codec, progress_bar=progress_bar)
+    readers = make_readers(workload, store, folder, settings.only)
     ours = {name: reader for name, reader in readers.items() if name.startswith(OURS)}
     few = max(3, settings.rounds // 4)
     # the fastest that there is: what grows beside it shows most
@@ -101,31 +101,31 @@ def run_benchmark(
 
     shown: dict[str, Any] = {"progress_bar": progress_bar}
     measures: dict[str, Callable[[], Any]] = {
-        "latency": lambda: measure_latency(readers, subject, top_k=settings.top_k, rounds=settings.rounds, **shown),
+        "latency": lambda: measure_latency(readers, workload, top_k=settings.top_k, rounds=settings.rounds, **shown),
         "cold": lambda: measure_latency(
-            ours, subject, top_k=settings.top_k, rounds=settings.rounds, before=drop, **shown
+            ours, workload, top_k=settings.top_k, rounds=settings.rounds, before=drop, **shown
         ),
         "memory": lambda: measure_memory(
             readers,
             {
                 "folder": str(folder),
                 # the one that is there: to make a model takes more memory than to read with it
-                "model": subject.model,
-                "lower_layers": subject.lower_layers,
+                "model": workload.model,
+                "lower_layers": workload.lower_layers,
                 "data": settings.data,
                 "codec": settings.codec,
                 "top_k": settings.top_k,
             },
         ),
-        "threads": lambda: measure_threads(readers, subject, top_k=settings.top_k, calls=settings.rounds),
+        "threads": lambda: measure_threads(readers, workload, top_k=settings.top_k, calls=settings.rounds),
         "indexing": lambda: [
-            measure_indexing(subject, folder / "indexing", settings.codec, backend=backend, dtype=dtype, **shown)
+            measure_indexing(workload, folder / "indexing", settings.codec, backend=backend, dtype=dtype, **shown)
             for backend, dtype in dict.fromkeys((("torch", "float32"), fastest))
         ],
-        "top_k": lambda: grow_top_k(readers, subject, top_ks=(1, 3, 10, 30, 100), rounds=few, **shown),
-        "length": lambda: grow_length(readers, subject, lengths=(32, 64, 128, 192), rounds=few, **shown),
+        "top_k": lambda: grow_top_k(readers, workload, top_ks=(1, 3, 10, 30, 100), rounds=few, **shown),
+        "length": lambda: grow_length(readers, workload, lengths=(32, 64, 128, 192), rounds=few, **shown),
         "corpus": lambda: grow_corpus(
-            subject,
+            workload,
             folder / "corpus",
             sizes=settings.sizes,
             codec=settings.corpus_codec,
@@ -138,9 +138,9 @@ def run_benchmark(
     path = folder / RESULTS
     figures = _figures_so_far(
         path,
-        subject={
-            "description": subject.description,
-            "weights": digest_checkpoint(subject.model),
+        workload={
+            "description": workload.description,
+            "weights": digest_checkpoint(workload.model),
             "lower_layers": store.lower_layers,
             "layers": store.encoder.model.num_layers,
             "codec": settings.codec,

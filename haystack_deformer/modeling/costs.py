@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from transformers import PretrainedConfig
 
-_INTERMEDIATE = ("intermediate_size", "hidden_dim", "d_inner")
+from haystack_deformer.modeling.backbones import backbone_class
 
 
 def layer_flops(config: PretrainedConfig, length: int, queries: int | None = None) -> int:
@@ -22,45 +22,16 @@ def layer_flops(config: PretrainedConfig, length: int, queries: int | None = Non
     :param queries: tokens of it that the layer is computed for, where it is a last layer that was trimmed; None: all.
     """
     queries = length if queries is None else queries
+    backbone = backbone_class(config.model_type)
     hidden = int(config.hidden_size)
-    intermediate = int(next(getattr(config, name) for name in _INTERMEDIATE if hasattr(config, name)))
-    # ModernBERT's feed-forward has a gate
-    maps = 3 if config.model_type == "modernbert" else 2
+    intermediate = int(getattr(config, backbone.intermediate_size_field))
     # keys and values of all tokens; queries and what follows the attention of those that are computed
     projections = 4 * (length + queries) * hidden**2
     attention = 4 * queries * length * hidden
-    feed_forward = 2 * maps * queries * hidden * intermediate
+    feed_forward = 2 * backbone.feed_forward_matrices * queries * hidden * intermediate
+    # what ALBERT calls a layer may be several
     layers = getattr(config, "inner_group_num", 1)
-    return layers * (projections + attention + feed_forward + _relative_flops(config, length))
-
-
-def convolution_flops(config: PretrainedConfig, length: int) -> int:
-    """
-    Floating-point operations of the convolution that some DeBERTa v2 have over their first layer.
-
-    :param config: of the upstream model.
-    :param length: tokens of the sequence.
-    """
-    groups = getattr(config, "conv_groups", 1)
-    return 2 * length * getattr(config, "conv_kernel_size", 0) * int(config.hidden_size) ** 2 // groups
-
-
-def _relative_flops(config: PretrainedConfig, length: int) -> int:
-    """What a layer does more for relative positions and segments."""
-    hidden = int(config.hidden_size)
-    if config.model_type == "xlnet":
-        # every distance, to both sides, is projected, and every token meets every one; then the two segments' relations
-        distances = 2 * length
-        segments = 4 * length * hidden + 4 * length**2 * int(config.num_attention_heads)
-        return 2 * distances * hidden**2 + 2 * length * distances * hidden + segments
-    if config.model_type in {"deberta", "deberta-v2"} and config.relative_attention:
-        most = config.max_relative_positions
-        most = config.max_position_embeddings if most < 1 else most
-        buckets = getattr(config, "position_buckets", -1)
-        span = min(length, most) if config.model_type == "deberta" else (buckets if buckets > 0 else most)
-        kinds = len({"c2p", "p2c"} & set(config.pos_att_type or ()))
-        return kinds * (2 * 2 * span * hidden**2 + 2 * length * 2 * span * hidden)
-    return 0
+    return layers * (projections + attention + feed_forward + backbone.position_flops(config, length))
 
 
 def reading_flops(
@@ -81,7 +52,8 @@ def reading_flops(
     both = question_length + passage_length
     question = lower_layers * layer_flops(config, question_length)
     upper = passages * upper_layers * layer_flops(config, both)
-    first = convolution_flops(config, question_length) if lower_layers else passages * convolution_flops(config, both)
+    convolution = backbone_class(config.model_type).convolution_flops
+    first = convolution(config, question_length) if lower_layers else passages * convolution(config, both)
     return question + upper + first
 
 

@@ -1,21 +1,12 @@
-"""Settings of a training run, kept beside its checkpoints so that a resumed run is the same run."""
+"""Settings of a training run: what decides the weights that come out, checked before anything is read."""
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterable
-from dataclasses import MISSING, asdict, dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-from haystack_deformer.digests import digest_checkpoint, digest_files
-from haystack_deformer.files import write_atomically
 from haystack_deformer.squad import check_held_out
-
-SETTINGS_FILE = "training_config.json"
-_INPUTS = "inputs"
-_PROCESSES = "processes"
 
 
 @dataclass(frozen=True)
@@ -170,105 +161,3 @@ class TrainingConfig:
         if not 0 < self.temperature < float("inf"):
             msg = f"temperature must be positive, got {self.temperature}."
             raise ValueError(msg)
-
-    def save(self, folder: str | os.PathLike[str]) -> None:
-        """
-        Write it as JSON.
-
-        :param folder: made where it does not exist.
-        """
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        written = {**asdict(self), _PROCESSES: count_processes(), _INPUTS: self._inputs()}
-        # whole or not at all: a run that cannot read it does not go on
-        write_atomically(Path(folder) / SETTINGS_FILE, (json.dumps(written, indent=2) + "\n").encode())
-
-    def is_kept_in(self, folder: str | os.PathLike[str]) -> bool:
-        """
-        Whether a folder holds the finished model of these very settings and data.
-
-        :param folder: of a trained model, beside whose weights its settings are written last.
-        """
-        path = Path(folder) / SETTINGS_FILE
-        return path.is_file() and not self._differences(read_settings(path))
-
-    def shares_data_with(self, begun: dict[str, Any]) -> bool:
-        """
-        Whether a run has learnt from any of these settings' labelled files, by what was in them then.
-
-        :param begun: the run's settings; those from before files were kept there may have.
-        """
-        known = begun.get(_INPUTS)
-        return known is None or not set(known.values()).isdisjoint(_file_digests(self.train).values())
-
-    def check_resumable(self, folder: str | os.PathLike[str]) -> None:
-        """
-        Refuse to go on with a run that was begun with other settings, or on other data.
-
-        :param folder: of the checkpoints.
-        :raises ValueError: names what differs.
-        """
-        path = Path(folder) / SETTINGS_FILE
-        if not path.is_file():
-            return
-        begun = read_settings(path)
-        differing = self._differences(begun)
-        # each has a batch of its own; a run from before they were kept has none to compare
-        if (processes := begun.get(_PROCESSES, count_processes())) != count_processes():
-            differing.append(f"{_PROCESSES}: {processes} then, {count_processes()} now")
-        if differing:
-            msg = (
-                f"The checkpoints in {str(folder)!r} are of a run with other settings ({'; '.join(differing)}). "
-                "Give the same settings or another folder, or remove the checkpoints to begin anew, as "
-                "`train --no-resume` does."
-            )
-            raise ValueError(msg)
-
-    def _differences(self, begun: dict[str, Any]) -> list[str]:
-        now = json.loads(json.dumps(asdict(self)))
-        differing = [
-            f"{name}: {begun.get(name)!r} then, {now[name]!r} now" for name in now if begun.get(name) != now[name]
-        ]
-        # a run from before they were kept has none to compare
-        if not differing and _INPUTS in begun:
-            differing = [
-                f"what is in {name!r} has changed"
-                for name, digest in self._inputs().items()
-                if begun[_INPUTS].get(name) != digest
-            ]
-        return differing
-
-    def _inputs(self) -> dict[str, str]:
-        """Digests of the files and checkpoints that a run learns from, by the names they have here."""
-        files = _file_digests((*self.train, *self.unlabelled))
-        checkpoints = {name: digest_checkpoint(name) for name in (self.model, self.teacher) if name is not None}
-        return {**files, **checkpoints}
-
-
-def _file_digests(paths: Iterable[str]) -> dict[str, str]:
-    return {path: digest_files([path]) for path in paths if Path(path).is_file()}
-
-
-def count_processes() -> int:
-    """How many torchrun started, or one."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
-def read_settings(path: Path) -> dict[str, Any]:
-    """
-    The settings of a run; one from before a setting was there has its default.
-
-    :param path: of the file that `TrainingConfig.save` wrote.
-    :raises ValueError: for a file that is something else; says what to do.
-    """
-    defaults = {field.name: field.default for field in fields(TrainingConfig) if field.default is not MISSING}
-    try:
-        written: Any = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        written = None
-    if not isinstance(written, dict):
-        msg = (
-            f"{str(path)!r} is damaged, or no settings of a run: remove it, and the run goes on from its checkpoints, "
-            "whose settings are then not compared."
-        )
-        raise ValueError(msg)
-    return {**json.loads(json.dumps(defaults)), **written}

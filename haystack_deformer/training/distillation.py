@@ -13,10 +13,10 @@ from torch.nn import functional as F
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering, SpanLogits
 from haystack_deformer.passages import PassageTokenizer
-from haystack_deformer.training.teaching import Lesson, token_states
+from haystack_deformer.training.teacher_output import TeacherOutput, token_states
 
 
-def kd_loss(student: SpanLogits, teacher: Lesson | SpanLogits, temperature: float) -> Tensor:
+def kd_loss(student: SpanLogits, teacher: TeacherOutput | SpanLogits, temperature: float) -> Tensor:
     """
     Knowledge distillation: `T^2 * (KL(teacher || student) of the starts + of the ends) / 2`, mean over the batch.
 
@@ -37,7 +37,7 @@ def _divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     return F.kl_div(ours, theirs, reduction="batchmean", log_target=True)
 
 
-def lrs_loss(student: SpanLogits, teacher: Lesson) -> Tensor:
+def lrs_loss(student: SpanLogits, teacher: TeacherOutput) -> Tensor:
     """
     Layer-wise representation similarity: the mean squared error between the states of student and teacher, the mean
     over the student's upper layers and over all tokens but padding.

@@ -15,9 +15,10 @@ from haystack_deformer.modeling.loading import resolve_config
 from haystack_deformer.passages import load_encoder
 from haystack_deformer.squad import SquadExample, load_squad, split_held_out
 from haystack_deformer.training.card import CardRow, write_card
-from haystack_deformer.training.config import SETTINGS_FILE, TrainingConfig, read_settings
+from haystack_deformer.training.config import TrainingConfig
 from haystack_deformer.training.run import several_processes, train
 from haystack_deformer.training.saving import check_output
+from haystack_deformer.training.settings_file import SETTINGS_FILE, read_settings, shares_data
 
 logger = logging.getLogger(__name__)
 
@@ -130,7 +131,7 @@ def _check_unseen(start: str, config: TrainingConfig) -> None:
             continue
         followed.add(path)
         begun = read_settings(path)
-        if begun["held_out"] < config.held_out and config.shares_data_with(begun):
+        if begun["held_out"] < config.held_out and shares_data(config, begun):
             msg = (
                 f"{str(path.parent)!r} was trained with held_out={begun['held_out']}, and the figures would be from "
                 f"passages that it has seen (held_out={config.held_out}): give eval_data, or train it with "

@@ -10,20 +10,27 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from packaging.version import Version
-from transformers import TrainingArguments, set_seed
+from transformers import set_seed
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.passages import PassageTokenizer, load_tokenizer
-from haystack_deformer.squad import SquadExample, load_squad, split_held_out
-from haystack_deformer.training.attention import AttentionByProducts
+from haystack_deformer.training.arguments import training_arguments
 from haystack_deformer.training.checkpoints import checkpoints_in, last_checkpoint
-from haystack_deformer.training.config import SETTINGS_FILE, TrainingConfig, count_processes
+from haystack_deformer.training.config import TrainingConfig
+from haystack_deformer.training.data import training_features
 from haystack_deformer.training.distillation import check_teacher
 from haystack_deformer.training.features import SquadFeatures, collate_numbered
-from haystack_deformer.training.negatives import hard_negatives
+from haystack_deformer.training.matmul_attention import MatmulAttention
 from haystack_deformer.training.saving import check_index_stays_valid, check_output, kept_model, save_trained
-from haystack_deformer.training.teaching import KeptLessons, Teacher
+from haystack_deformer.training.settings_file import (
+    SETTINGS_FILE,
+    check_resumable,
+    count_processes,
+    is_finished,
+    save_settings,
+)
+from haystack_deformer.training.teacher import Teacher
+from haystack_deformer.training.teacher_output_store import TeacherOutputStore
 from haystack_deformer.training.trainer import DeFormerTrainer
 
 logger = logging.getLogger(__name__)
@@ -66,12 +73,12 @@ def train(
         msg = "Questions without labels can only be learnt from a teacher: give `teacher` beside `unlabelled`."
         raise ValueError(msg)
     check_output(config, output)
-    if resume and not several_processes() and config.is_kept_in(output):
+    if resume and not several_processes() and is_finished(config, output):
         return kept_model(config, output, dtype)
     folder = Path(checkpoints) if checkpoints is not None else Path(output) / "checkpoints"
     last = last_checkpoint(folder) if resume else None
     if last is not None:
-        config.check_resumable(folder)
+        check_resumable(config, folder)
     elif not resume and several_processes():
         msg = f"Of several processes none removes another's checkpoints: remove {str(folder)!r}, and resume."
         raise ValueError(msg)
@@ -79,14 +86,14 @@ def train(
     set_seed(config.seed)
     model, passages = _load_student(config, dtype)
     taught_by = None if config.teacher is None else _load_teacher(config.teacher, model, passages)
-    dataset = _features(config, passages, progress_bar=progress_bar)
+    dataset = training_features(config, passages, progress_bar=progress_bar)
     teacher = None if taught_by is None else _teacher(config, taught_by, dataset, teacher_outputs)
     if not resume:
         # not before what was given is known to be of use, and the checkpoints alone: the folder may be one that the
         # user keeps other things in
         for checkpoint in checkpoints_in(folder):
             shutil.rmtree(checkpoint)
-    config.save(folder)
+    save_settings(config, folder)
     trainer = DeFormerTrainer(
         config=config,
         teacher=teacher,
@@ -98,7 +105,7 @@ def train(
     if last is not None:
         logger.info("Going on from %s.", last)
     try:
-        with AttentionByProducts() if config.bf16 else nullcontext():
+        with MatmulAttention() if config.bf16 else nullcontext():
             trainer.train(resume_from_checkpoint=None if last is None else str(last))
     finally:
         # transformers leaves it set, and the next run of this process would be in bfloat16 unasked
@@ -154,78 +161,5 @@ def _teacher(
     outputs: str | os.PathLike[str] | None,
 ) -> Teacher:
     layers = model.num_layers - config.lower_layers if config.lrs_weight > 0 else 0
-    kept = None if outputs is None else KeptLessons(outputs, dataset.features, model, layers, bf16=config.bf16)
+    kept = None if outputs is None else TeacherOutputStore(outputs, dataset.features, model, layers, bf16=config.bf16)
     return Teacher(model, layers, kept=kept, bf16=config.bf16)
-
-
-def _features(config: TrainingConfig, passages: PassageTokenizer, *, progress_bar: bool) -> SquadFeatures:
-    examples: list[SquadExample] = load_squad(config.train)[0]
-    if config.unlabelled:
-        examples += load_squad(config.unlabelled, labelled=False)[0]
-    examples, held_out = split_held_out(examples, config.held_out)
-    if held_out:
-        logger.info("%d questions on held-out passages take no part.", len(held_out))
-    if config.hard_negatives:
-        negatives = hard_negatives(
-            examples,
-            config.hard_negatives,
-            labelled=config.teacher is None,
-            seed=config.seed,
-            progress_bar=progress_bar,
-        )
-        logger.log(logging.INFO if negatives else logging.WARNING, "%d hard negatives were found.", len(negatives))
-        examples += negatives
-    dataset = SquadFeatures(examples, passages, progress_bar=progress_bar)
-    for why, ids in (
-        ("whose answer is longer than a window's overlap and stands whole in none", dataset.unreachable),
-        ("that have no token", dataset.unreadable),
-    ):
-        if ids:
-            logger.warning("%d questions of %d %s are left out (%s).", len(ids), len(examples), why, ", ".join(ids[:3]))
-    if not len(dataset):
-        msg = f"No question of {', '.join(config.train)} is left to train on (held_out={config.held_out})."
-        raise ValueError(msg)
-    return dataset
-
-
-def training_arguments(
-    config: TrainingConfig, folder: Path, save_steps: int, *, progress_bar: bool
-) -> TrainingArguments:
-    """
-    The settings as transformers' Trainer knows them.
-
-    :param config: the settings.
-    :param folder: of the checkpoints.
-    :param save_steps: steps between two of them.
-    :param progress_bar: whether to show one.
-    """
-    arguments = TrainingArguments(
-        output_dir=str(folder),
-        per_device_train_batch_size=config.batch_size,
-        learning_rate=config.learning_rate,
-        num_train_epochs=config.num_train_epochs,
-        max_steps=config.max_steps,
-        warmup_ratio=config.warmup_ratio,
-        weight_decay=config.weight_decay,
-        max_grad_norm=config.max_grad_norm,
-        seed=config.seed,
-        bf16=config.bf16,
-        # one pass over the weights in place of five; on a CPU since torch 2.4
-        optim="adamw_torch_fused" if Version(torch.__version__) >= Version("2.4") else "adamw_torch",
-        save_steps=save_steps,
-        save_total_limit=2,
-        logging_steps=50,
-        report_to=[],
-        # features are our own, not columns that the model's signature could be matched with
-        remove_unused_columns=False,
-        disable_tqdm=not progress_bar,
-        use_cpu=not torch.cuda.is_available(),
-        # transformers takes a backend as a wish for several processes, and fails where there is one
-        ddp_backend="gloo" if "LOCAL_RANK" in os.environ and not torch.cuda.is_available() else None,
-        dataloader_pin_memory=torch.cuda.is_available(),
-    )
-    if arguments.n_gpu > 1:
-        # transformers would deal out questions and passages by DataParallel, each by themselves
-        logger.warning("One of %d GPUs is used: start the training with torchrun to use all.", arguments.n_gpu)
-        arguments._n_gpu = 1  # noqa: SLF001
-    return arguments

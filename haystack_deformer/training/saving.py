@@ -13,7 +13,8 @@ from haystack_deformer.files import write_atomically
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.modeling.loading import resolve_config
 from haystack_deformer.passages import load_tokenizer
-from haystack_deformer.training.config import SETTINGS_FILE, TrainingConfig
+from haystack_deformer.training.config import TrainingConfig
+from haystack_deformer.training.settings_file import SETTINGS_FILE
 
 logger = logging.getLogger(__name__)
 

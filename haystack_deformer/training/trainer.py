@@ -19,7 +19,7 @@ from haystack_deformer.training.checkpoints import checkpoints_in
 from haystack_deformer.training.config import TrainingConfig
 from haystack_deformer.training.distillation import kd_loss, lrs_loss
 from haystack_deformer.training.sampling import SharedWindowSampler
-from haystack_deformer.training.teaching import Teacher
+from haystack_deformer.training.teacher import Teacher
 
 # accelerate calls the device of a CPU process "cpu:0", where torch.load knows "cpu" alone: no run of several processes
 # on a CPU could be resumed
@@ -45,7 +45,7 @@ class DeFormerTrainer(Trainer):
             teacher.model.to(self.args.device)
         self.add_callback(_StopAtLostGradients())
         if config.cut_warmup_ratio:
-            self.add_callback(_ClimbingCut(self.model, config))
+            self.add_callback(_CutWarmup(self.model, config))
         self._sums: defaultdict[str, float] = defaultdict(float)
         self._logged_step: int | None = None
         self._logged_at = 0.0
@@ -79,10 +79,10 @@ class DeFormerTrainer(Trainer):
         output: SpanLogits = model(**inputs, output_hidden_states=compares_states)
         loss = torch.as_tensor(output.loss)
         if self.teacher is not None:
-            lesson = self.teacher(inputs, features)
-            parts = {"ce": loss, "kd": kd_loss(output, lesson, self.config.temperature)}
+            teacher_output = self.teacher(inputs, features)
+            parts = {"ce": loss, "kd": kd_loss(output, teacher_output, self.config.temperature)}
             if compares_states:
-                parts["lrs"] = lrs_loss(output, lesson)
+                parts["lrs"] = lrs_loss(output, teacher_output)
             loss = torch.stack([getattr(self.config, f"{name}_weight") * part for name, part in parts.items()]).sum()
             for name, part in parts.items():
                 self._sums[f"{name}_loss"] += float(part.detach())
@@ -127,7 +127,7 @@ class _StopAtLostGradients(TrainerCallback):
             raise FloatingPointError(_lost("a gradient is not finite", state.global_step))
 
 
-class _ClimbingCut(TrainerCallback):
+class _CutWarmup(TrainerCallback):
     """Moves the student's cut up, a layer at a time, to where it is to stay."""
 
     def __init__(self, student: DeFormerForQuestionAnswering, config: TrainingConfig) -> None:
@@ -141,13 +141,13 @@ class _ClimbingCut(TrainerCallback):
         control: TrainerControl,  # noqa: ARG002
         **kwargs: Any,  # noqa: ARG002
     ) -> None:
-        cut = climbing_cut(state.global_step / state.max_steps, self.config.cut_warmup_ratio, self.config.lower_layers)
+        cut = cut_at(state.global_step / state.max_steps, self.config.cut_warmup_ratio, self.config.lower_layers)
         self.student.deformer_config = replace(self.student.deformer_config, lower_layers=cut)
 
 
-def climbing_cut(progress: float, ratio: float, lower_layers: int) -> int:
+def cut_at(progress: float, ratio: float, lower_layers: int) -> int:
     """
-    The cut at some point of a run.
+    The cut at some point of a run whose cut climbs.
 
     :param progress: share of the steps that are done.
     :param ratio: share of the steps in which the cut climbs, as long at each layer.

@@ -17,8 +17,8 @@ from transformers import AutoModelForQuestionAnswering
 
 from haystack_deformer.benchmark import memory as memory_module
 from haystack_deformer.benchmark import readers as readers_module
-from haystack_deformer.benchmark import subject as subject_module
 from haystack_deformer.benchmark import timing as timing_module
+from haystack_deformer.benchmark import workload as workload_module
 from haystack_deformer.benchmark.cold import drop_from_memory
 from haystack_deformer.benchmark.full_onnx import FullOnnxReader
 from haystack_deformer.benchmark.memory import peak_memory
@@ -27,8 +27,8 @@ from haystack_deformer.benchmark.readers import make_readers, make_store
 from haystack_deformer.benchmark.report import render_report
 from haystack_deformer.benchmark.run import PARTS, BenchmarkSettings, run_benchmark
 from haystack_deformer.benchmark.storage import made_states, made_text
-from haystack_deformer.benchmark.subject import XQUAD_LENGTHS, load_subject, make_bert
 from haystack_deformer.benchmark.timing import Products, Times, take_turns
+from haystack_deformer.benchmark.workload import XQUAD_LENGTHS, load_workload, make_bert
 from haystack_deformer.passages import load_encoder, load_tokenizer
 from tests.page_cache import resident_bytes
 
@@ -49,33 +49,33 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(make_bert(tmp_path_factory.mktemp("small") / "bert", **SMALL))
 
 
-class TestSubject:
+class TestWorkload:
     def test_words_are_one_token_each(self, bert: str, tmp_path: Path) -> None:
-        subject = load_subject(tmp_path, bert, 2)
+        workload = load_workload(tmp_path, bert, 2)
         tokenizer = load_tokenizer(bert)
         lengths = [
-            len(tokenizer(document.content, add_special_tokens=False)["input_ids"]) for document in subject.documents
+            len(tokenizer(document.content, add_special_tokens=False)["input_ids"]) for document in workload.documents
         ]
         assert sorted(lengths) == list(XQUAD_LENGTHS)
-        assert len(tokenizer(subject.questions[0], add_special_tokens=False)["input_ids"]) == 13
-        assert tokenizer.unk_token_id not in tokenizer(subject.documents[0].content)["input_ids"]
+        assert len(tokenizer(workload.questions[0], add_special_tokens=False)["input_ids"]) == 13
+        assert tokenizer.unk_token_id not in tokenizer(workload.documents[0].content)["input_ids"]
 
     def test_words_are_one_token_of_another_vocabulary(self, tmp_path: Path) -> None:
         model = str(Path(__file__).parents[2] / "examples" / "models" / "deformer-minilm-l6-k4")
-        subject = load_subject(tmp_path, model)
+        workload = load_workload(tmp_path, model)
         tokenizer = load_tokenizer(model)
         assert sorted(
-            len(tokenizer(document.content, add_special_tokens=False)["input_ids"]) for document in subject.documents
+            len(tokenizer(document.content, add_special_tokens=False)["input_ids"]) for document in workload.documents
         ) == list(XQUAD_LENGTHS)
-        assert len(subject.words) > 10_000
+        assert len(workload.words) > 10_000
 
     def test_from_a_file(self, bert: str, tmp_path: Path) -> None:
         qas = [{"id": "1", "question": "who", "answers": [{"text": "a", "answer_start": 0}]}]
         data = {"data": [{"paragraphs": [{"context": "a river", "qas": qas}]}]}
         (tmp_path / "squad.json").write_text(json.dumps(data))
-        subject = load_subject(tmp_path, bert, 2, tmp_path / "squad.json")
-        assert [document.content for document in subject.documents] == ["a river"]
-        assert list(subject.questions) == ["who"]
+        workload = load_workload(tmp_path, bert, 2, tmp_path / "squad.json")
+        assert [document.content for document in workload.documents] == ["a river"]
+        assert list(workload.questions) == ["who"]
 
 
 class TestTiming:
@@ -143,8 +143,8 @@ def test_made_states_go_on_where_they_were_stopped(bert: str, tmp_path: Path) ->
 
 class TestReaders:
     def test_the_full_model_in_onnx_is_the_upstream_model(self, bert: str, tmp_path: Path) -> None:
-        subject = load_subject(tmp_path, bert, 2)
-        question, document = subject.questions[0], subject.documents[0]
+        workload = load_workload(tmp_path, bert, 2)
+        question, document = workload.questions[0], workload.documents[0]
         (best,) = FullOnnxReader(bert, tmp_path / "onnx").predict(question, [document], top_k=1)["answers"]
         encoded = load_tokenizer(bert)(question, document.content, return_tensors="pt", return_offsets_mapping=True)
         offsets = encoded.pop("offset_mapping")[0]
@@ -162,25 +162,25 @@ class TestReaders:
 
     def test_another_model_in_the_same_folder_has_a_graph_of_its_own(self, bert: str, tmp_path: Path) -> None:
         other = str(make_bert(tmp_path / "other", seed=1, **SMALL))
-        subject = load_subject(tmp_path, bert, 2)
+        workload = load_workload(tmp_path, bert, 2)
 
         def score(model: str, folder: str) -> float:
             reader = FullOnnxReader(model, tmp_path / folder)
-            return reader.predict(subject.questions[0], list(subject.documents[:3]))["answers"][0].score
+            return reader.predict(workload.questions[0], list(workload.documents[:3]))["answers"][0].score
 
         assert score(bert, "onnx") != score(other, "onnx") == score(other, "another")
 
     def test_names_of_no_reader_are_refused(self, bert: str, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="No reader is called 'farm': give names, or parts, of FARMReader"):
-            make_readers(load_subject(tmp_path, bert, 2), None, tmp_path, "farm,ONNX")
+            make_readers(load_workload(tmp_path, bert, 2), None, tmp_path, "farm,ONNX")
 
     def test_a_whole_name_is_that_reader_alone(self, bert: str, tmp_path: Path) -> None:
         """Names have commas in them: each reader's memory would be measured beside others'."""
-        subject = load_subject(tmp_path, bert, 2)
-        store = make_store(subject, tmp_path / "states", "SQ8", progress_bar=False)
+        workload = load_workload(tmp_path, bert, 2)
+        store = make_store(workload, tmp_path / "states", "SQ8", progress_bar=False)
         for name in ("DeFormerReader, ONNX int8", "DeFormerReader, torch fp32", "FARMReader"):
-            assert list(make_readers(subject, store, tmp_path, name)) == [name]
-        assert list(make_readers(subject, store, tmp_path, "torch fp32, ONNX int8")) == [
+            assert list(make_readers(workload, store, tmp_path, name)) == [name]
+        assert list(make_readers(workload, store, tmp_path, "torch fp32, ONNX int8")) == [
             "full model, ONNX int8",
             "DeFormerReader, torch fp32",
             "DeFormerReader, ONNX int8",
@@ -202,16 +202,16 @@ class TestReaders:
         assert int(capsys.readouterr().out.split()[-1]) > 50
 
     def test_the_cut_0_is_a_cut(self, bert: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(subject_module, "make_bert", lambda *_: bert)
-        assert [load_subject(tmp_path, None, cut).lower_layers for cut in (None, 0, 3)] == [9, 0, 3]
+        monkeypatch.setattr(workload_module, "make_bert", lambda *_: bert)
+        assert [load_workload(tmp_path, None, cut).lower_layers for cut in (None, 0, 3)] == [9, 0, 3]
 
     def test_what_is_not_installed_is_named_and_left_out(
         self, bert: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        subject = load_subject(tmp_path, bert, 2)
-        store = make_store(subject, tmp_path / "states", "SQ8", progress_bar=False)
+        workload = load_workload(tmp_path, bert, 2)
+        store = make_store(workload, tmp_path / "states", "SQ8", progress_bar=False)
         monkeypatch.setattr(readers_module, "find_spec", lambda _: None)
-        readers = make_readers(subject, store, tmp_path, "full model,torch fp32")
+        readers = make_readers(workload, store, tmp_path, "full model,torch fp32")
         assert list(readers) == ["DeFormerReader, torch fp32"]
         assert "full model, ONNX fp32 is left out" in caplog.text
 
@@ -270,7 +270,7 @@ class TestRun:
         run_benchmark(settings, tmp_path, progress_bar=False)
         other = str(make_bert(tmp_path / "other", seed=1, **SMALL))
         settings = replace(settings, model=other, parts=("top_k",))
-        assert set(run_benchmark(settings, tmp_path, progress_bar=False)) == {"subject", "machine", "top_k"}
+        assert set(run_benchmark(settings, tmp_path, progress_bar=False)) == {"workload", "machine", "top_k"}
         assert "indexing" in json.loads((tmp_path / "before-benchmark.json").read_text())
         (tmp_path / "benchmark.json").write_text("{")
         assert "top_k" in run_benchmark(settings, tmp_path, progress_bar=False)
@@ -283,7 +283,7 @@ class TestRun:
         settings = BenchmarkSettings(
             bert, 2, top_k=1, rounds=1, only="DeFormerReader, torch fp32", parts=("cold", "corpus", "top_k")
         )
-        assert set(run_benchmark(settings, tmp_path, progress_bar=False)) == {"subject", "machine", "top_k"}
+        assert set(run_benchmark(settings, tmp_path, progress_bar=False)) == {"workload", "machine", "top_k"}
         assert [word in caplog.text for word in ("part cold", "part corpus")] == [True, True]
 
     def test_unknown_parts_are_refused(self) -> None:

@@ -14,7 +14,7 @@ from transformers import BertConfig
 
 from haystack_deformer.modeling import Block, TokenContext, backbone_class
 from haystack_deformer.modeling.backbones import Backbone
-from haystack_deformer.modeling.costs import compute_ratio, convolution_flops, layer_flops, reading_flops
+from haystack_deformer.modeling.costs import compute_ratio, layer_flops, reading_flops
 from tests.modeling.backbones.families import FAMILIES, Family
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ def test_layers_cost_what_torch_counts(family: Family) -> None:
     backbone, states, context = embedded(family)
     flops, _ = counted(lambda: backbone.run_layers(states, 0, 2, context))
     config = backbone.model.config
-    expected = 2 * layer_flops(config, 24) + convolution_flops(config, 24)
+    expected = 2 * layer_flops(config, 24) + backbone.convolution_flops(config, 24)
     assert flops == pytest.approx(expected, rel=0.001)
 
 

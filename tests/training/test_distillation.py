@@ -13,7 +13,7 @@ from transformers import BertTokenizerFast
 from haystack_deformer.modeling import DeFormerForQuestionAnswering, SpanLogits
 from haystack_deformer.passages import PassageTokenizer, load_tokenizer
 from haystack_deformer.training.distillation import check_teacher, kd_loss, lrs_loss
-from haystack_deformer.training.teaching import Lesson
+from haystack_deformer.training.teacher_output import TeacherOutput
 
 LEAST = torch.finfo(torch.float32).min
 
@@ -72,11 +72,11 @@ class TestLrsLoss:
         student = self.states(zeros, zeros, mask=mask)
         teacher = self.states(zeros + 50, ones, ones * 3, mask=mask)
         # the teacher's first layer has no counterpart above the student's cut
-        assert float(lrs_loss(student, Lesson.of(teacher, 3))) == pytest.approx((1 + 9) / 2)
+        assert float(lrs_loss(student, TeacherOutput.of(teacher, 3))) == pytest.approx((1 + 9) / 2)
 
     def test_needs_the_states(self) -> None:
         with pytest.raises(ValueError, match="output_hidden_states=True"):
-            lrs_loss(logits([1.0]), Lesson.of(logits([1.0]), 0))
+            lrs_loss(logits([1.0]), TeacherOutput.of(logits([1.0]), 0))
 
 
 class TestCheckTeacher:

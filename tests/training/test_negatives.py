@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from haystack_deformer.squad import SquadExample
-from haystack_deformer.training import run as run_module
+from haystack_deformer.training import data
 from haystack_deformer.training.config import TrainingConfig
 from haystack_deformer.training.negatives import hard_negatives
 from haystack_deformer.training.run import train
@@ -90,13 +90,13 @@ def test_passages_without_words_are_refused_by_name() -> None:
 def test_a_run_trains_on_them(config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.setattr(
-        run_module, "hard_negatives", lambda examples, count, **kwargs: asked.append((count, kwargs)) or examples[:2]
+        data, "hard_negatives", lambda examples, count, **kwargs: asked.append((count, kwargs)) or examples[:2]
     )
     seen = []
     monkeypatch.setattr(
-        run_module,
+        data,
         "SquadFeatures",
-        lambda examples, *args, features=run_module.SquadFeatures, **kwargs: (
+        lambda examples, *args, features=data.SquadFeatures, **kwargs: (
             seen.append(len(examples)) or features(examples, *args, **kwargs)
         ),
     )

@@ -16,13 +16,14 @@ from transformers import TrainerCallback
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.passages import PassageTokenizer, load_tokenizer
 from haystack_deformer.squad import load_squad
-from haystack_deformer.training import attention
+from haystack_deformer.training import matmul_attention
 from haystack_deformer.training import run as run_module
 from haystack_deformer.training.checkpoints import checkpoints_in
 from haystack_deformer.training.config import TrainingConfig
 from haystack_deformer.training.features import SquadFeatures, collate
 from haystack_deformer.training.recipe import distil
 from haystack_deformer.training.run import train
+from haystack_deformer.training.settings_file import is_finished
 from haystack_deformer.training.trainer import DeFormerTrainer
 from tests.training.weights import weights
 
@@ -135,8 +136,10 @@ def test_attention_goes_backwards_by_products_in_bfloat16_alone(
     config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
-    by_products = attention._attend
-    monkeypatch.setattr(attention, "_attend", lambda *args, **kwargs: calls.append(1) or by_products(*args, **kwargs))
+    by_products = matmul_attention._attend
+    monkeypatch.setattr(
+        matmul_attention, "_attend", lambda *args, **kwargs: calls.append(1) or by_products(*args, **kwargs)
+    )
     train(replace(config, max_steps=1), tmp_path / "exact", progress_bar=False)
     assert not calls
     train(replace(config, max_steps=1, bf16=True), tmp_path / "bf16", progress_bar=False)
@@ -179,7 +182,7 @@ class TestResume:
         (tmp_path / "model.safetensors").write_bytes(b"a part")
         train(replace(config, max_steps=2), tmp_path, progress_bar=False)
         assert weights(tmp_path).keys() == expected.keys()
-        assert replace(config, max_steps=2).is_kept_in(tmp_path)
+        assert is_finished(replace(config, max_steps=2), tmp_path)
 
     def test_with_other_settings_is_refused(self, uninterrupted: Path, config: TrainingConfig) -> None:
         before = weights(uninterrupted)
@@ -192,9 +195,9 @@ class TestResume:
         data.write_bytes(Path(config.train[0]).read_bytes())
         settings = replace(config, train=(str(data),), max_steps=1)
         train(settings, tmp_path / "output", progress_bar=False)
-        assert settings.is_kept_in(tmp_path / "output")
+        assert is_finished(settings, tmp_path / "output")
         data.write_text(data.read_text().replace("river", "city"))
-        assert not settings.is_kept_in(tmp_path / "output")
+        assert not is_finished(settings, tmp_path / "output")
         with pytest.raises(ValueError, match=r"what is in '.*data\.json' has changed.*--no-resume"):
             train(settings, tmp_path / "output", progress_bar=False)
 

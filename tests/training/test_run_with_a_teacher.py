@@ -18,7 +18,7 @@ from haystack_deformer.training.config import TrainingConfig
 from haystack_deformer.training.distillation import kd_loss
 from haystack_deformer.training.features import SquadFeatures, collate
 from haystack_deformer.training.run import train
-from haystack_deformer.training.teaching import Teacher
+from haystack_deformer.training.teacher import Teacher
 from tests.training.weights import weights
 
 

@@ -75,6 +75,12 @@ class Backbone(ABC):
     attention_implementation: ClassVar[str | None] = None
     """Which of upstream's implementations of attention to load; None: the one that upstream takes by itself."""
 
+    intermediate_size_field: ClassVar[str] = "intermediate_size"
+    """Field of the upstream config that holds the width of the feed-forward."""
+
+    feed_forward_matrices: ClassVar[int] = 2
+    """Matrices of that width and the states' that a token is multiplied with in a layer."""
+
     def __init__(self, model: PreTrainedModel) -> None:
         self.model = model
         self.check(model.config)
@@ -133,6 +139,26 @@ class Backbone(ABC):
         """
         for field in cls.hidden_dropout_fields:
             setattr(config, field, value)
+
+    @classmethod
+    def position_flops(cls, config: PretrainedConfig, length: int) -> int:  # noqa: ARG003  # of absolute positions
+        """
+        Floating-point operations that a layer takes for relative positions and segments.
+
+        :param config: of the upstream model.
+        :param length: tokens of the sequence.
+        """
+        return 0
+
+    @classmethod
+    def convolution_flops(cls, config: PretrainedConfig, length: int) -> int:  # noqa: ARG003  # of those without one
+        """
+        Floating-point operations of a convolution over the first layer.
+
+        :param config: of the upstream model.
+        :param length: tokens of the sequence.
+        """
+        return 0
 
     @staticmethod
     @abstractmethod

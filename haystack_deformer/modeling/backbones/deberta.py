@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers import PretrainedConfig
 
 from haystack_deformer.modeling.backbones.base import Block, TokenContext
 from haystack_deformer.modeling.backbones.encoder import EncoderBackbone, first
@@ -36,6 +37,24 @@ class DebertaBackbone(EncoderBackbone):
         "conv_act",
         "conv_groups",
     )
+
+    @classmethod
+    def position_flops(cls, config: PretrainedConfig, length: int) -> int:
+        """Distances are projected, and meet every token, once for each kind of attention to them."""
+        if not config.relative_attention:
+            return 0
+        hidden, most = int(config.hidden_size), config.max_relative_positions
+        most = config.max_position_embeddings if most < 1 else most
+        buckets = getattr(config, "position_buckets", -1)
+        span = min(length, most) if config.model_type == "deberta" else (buckets if buckets > 0 else most)
+        kinds = len({"c2p", "p2c"} & set(config.pos_att_type or ()))
+        return kinds * (2 * 2 * span * hidden**2 + 2 * length * 2 * span * hidden)
+
+    @classmethod
+    def convolution_flops(cls, config: PretrainedConfig, length: int) -> int:
+        """Some of v2 have one."""
+        groups = getattr(config, "conv_groups", 1)
+        return 2 * length * getattr(config, "conv_kernel_size", 0) * int(config.hidden_size) ** 2 // groups
 
     @property
     def shared(self) -> nn.Module | None:

@@ -16,6 +16,7 @@ class DistilBertBackbone(EncoderBackbone):
     fingerprint_fields = ("dim", "n_heads", "hidden_dim", "activation")
     attention_dropout_field = "attention_dropout"
     hidden_dropout_fields = ("dropout", "qa_dropout")
+    intermediate_size_field = "hidden_dim"
     attention_implementation = "sdpa"
 
     def __init__(self, model: PreTrainedModel) -> None:

@@ -28,6 +28,8 @@ class ModernBertBackbone(EncoderBackbone):
         "local_attention",
         "global_attn_every_n_layers",
     )
+    # one of them is the gate's
+    feed_forward_matrices = 3
     attention_dropout_field = "attention_dropout"
     hidden_dropout_fields = ("embedding_dropout", "mlp_dropout", "classifier_dropout")
     # upstream would take flash attention where it is installed

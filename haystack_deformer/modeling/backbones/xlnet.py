@@ -30,6 +30,7 @@ class XLNetBackbone(Backbone):
     # one dropout for all that is dropped
     attention_dropout_field = None
     hidden_dropout_fields = ("dropout",)
+    intermediate_size_field = "d_inner"
 
     @classmethod
     def check(cls, config: PretrainedConfig) -> None:
@@ -47,6 +48,13 @@ class XLNetBackbone(Backbone):
         if XLNetForQuestionAnswering.__name__ in (config.architectures or ()):
             return XLNetForQuestionAnswering
         return super().upstream_class(config)
+
+    @classmethod
+    def position_flops(cls, config: PretrainedConfig, length: int) -> int:
+        """Every distance, to both sides, is projected, and every token meets every one; then the two segments."""
+        hidden, distances = int(config.hidden_size), 2 * length
+        segments = 4 * length * hidden + 4 * length**2 * int(config.num_attention_heads)
+        return 2 * distances * hidden**2 + 2 * length * distances * hidden + segments
 
     @staticmethod
     def layout(tokenizer: PreTrainedTokenizerFast) -> InputLayout:

@@ -1,4 +1,4 @@
-"""What the teacher makes of each feature: asked anew, or kept on disk and asked once for all epochs and students."""
+"""What the teacher makes of each feature, kept on disk: asked once for all epochs and students."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import logging
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
@@ -15,110 +14,23 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from haystack_deformer.modeling import DeFormerForQuestionAnswering, SpanLogits
+from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.modeling.fingerprint import fingerprint_model
 from haystack_deformer.training.features import SquadFeature
 from haystack_deformer.training.record_file import RecordFile
+from haystack_deformer.training.teacher_output import TeacherOutput
 
 logger = logging.getLogger(__name__)
 
 _VALUE_BYTES = 2
 
 
-@dataclass(frozen=True)
-class Lesson:
+class TeacherOutputStore:
     """
-    What a student is to come near to, of one batch.
+    A teacher's outputs on disk, in fp16: the logits in one file and the states of each layer in one of its own, so that
+    students of different cuts share them. Several processes may write, each the features that it trains on.
 
-    :param start_logits: (batch, 1 + passage length), the least value of the dtype for padding.
-    :param end_logits: (batch, 1 + passage length).
-    :param token_states: of each layer that is compared, the last one last: (tokens, hidden_size), the batch's sequences
-        one after the other without their padding. Empty where none is.
-    """
-
-    start_logits: Tensor
-    end_logits: Tensor
-    token_states: tuple[Tensor, ...] = ()
-
-    @classmethod
-    def of(cls, output: SpanLogits, layers: int) -> Lesson:
-        """
-        Of a model's output.
-
-        :param output: with its hidden states where they are to be compared.
-        :param layers: how many of the last are.
-        """
-        states = token_states(output)
-        return cls(output.start_logits, output.end_logits, states[len(states) - layers :])
-
-
-def token_states(output: SpanLogits) -> tuple[Tensor, ...]:
-    """
-    The hidden states without padding, (tokens, hidden_size) each; empty where the output has none.
-
-    :param output: of a model.
-    """
-    if output.hidden_states is None or output.token_mask is None:
-        return ()
-    return tuple(states[output.token_mask] for states in output.hidden_states)
-
-
-class Teacher:
-    """
-    A frozen model that says what it makes of a batch.
-
-    :param model: run without dropout and without gradients.
-    :param layers: of how many of its last layers the states are said beside the logits.
-    :param kept: where what it said is kept, of as many layers; None: it is asked anew each time.
-    :param bf16: whether its matrix products are in bfloat16.
-    """
-
-    def __init__(
-        self,
-        model: DeFormerForQuestionAnswering,
-        layers: int,
-        *,
-        kept: KeptLessons | None = None,
-        bf16: bool = False,
-    ) -> None:
-        self.model = model.requires_grad_(requires_grad=False).eval()
-        self.layers = layers
-        self.kept = kept
-        self.bf16 = bf16
-
-    def __call__(self, inputs: dict[str, Tensor], features: Sequence[int]) -> Lesson:
-        """
-        The lesson of a batch.
-
-        :param inputs: from `collate`.
-        :param features: their numbers in the data set.
-        """
-        known = self._known(inputs, features)
-        if known is not None:
-            return known
-        asked = {name: value for name, value in inputs.items() if not name.endswith("_positions")}
-        # transformers gives autocast to the student alone where it runs on a GPU or in several processes
-        device = inputs["passage_ids"].device.type
-        with torch.no_grad(), torch.autocast(device, torch.bfloat16, enabled=self.bf16):
-            lesson = Lesson.of(self.model(**asked, output_hidden_states=self.layers > 0), self.layers)
-        if self.kept is None:
-            return lesson
-        self.kept.write(features, lesson)
-        # as it is kept: a run that was stopped reads what another computes
-        return self._known(inputs, features) or lesson
-
-    def _known(self, inputs: dict[str, Tensor], features: Sequence[int]) -> Lesson | None:
-        """What is kept of a batch."""
-        passages = inputs["passage_ids"]
-        return None if self.kept is None else self.kept.read(features, passages.shape[1], passages.device)
-
-
-class KeptLessons:
-    """
-    Lessons on disk, in fp16: the logits in one file and the states of each layer in one of its own, so that students of
-    different cuts share them. Several processes may write, each the features that it trains on.
-
-    :param folder: lessons of one teacher on one data set share a folder in it, named by a digest of both.
+    :param folder: those of one teacher on one data set share a folder in it, named by a digest of both.
     :param features: the data set.
     :param teacher: the model.
     :param layers: how many of its last layers are compared.
@@ -157,25 +69,25 @@ class KeptLessons:
             raise ValueError(msg)
         logger.info("The teacher's outputs are kept in %s; %.1f GB are to come.", self.path, missing / 1e9)
 
-    def write(self, features: Sequence[int], lesson: Lesson) -> None:
+    def write(self, features: Sequence[int], output: TeacherOutput) -> None:
         """
         Keep a batch's.
 
         :param features: their numbers.
-        :param lesson: of the batch, with the states of as many layers as are kept.
+        :param output: of the batch, with the states of as many layers as are kept.
         """
         for row, number in enumerate(features):
             columns = self._columns[number]
-            logits = torch.stack([lesson.start_logits[row, :columns], lesson.end_logits[row, :columns]])
+            logits = torch.stack([output.start_logits[row, :columns], output.end_logits[row, :columns]])
             self._logits.write(number, _to_bytes(logits))
         tokens = [self._tokens[number] for number in features]
-        for file, layer in zip(self._layers, lesson.token_states, strict=True):
+        for file, layer in zip(self._layers, output.token_states, strict=True):
             for number, states in zip(features, layer.split(tokens), strict=True):
                 file.write(number, _to_bytes(states))
 
-    def read(self, features: Sequence[int], passage_length: int, device: torch.device) -> Lesson | None:
+    def read(self, features: Sequence[int], passage_length: int, device: torch.device) -> TeacherOutput | None:
         """
-        The lesson of a batch; None where something of it is not there yet.
+        The output of a batch; None where something of it is not there yet.
 
         :param features: their numbers.
         :param passage_length: of the padded batch.
@@ -194,7 +106,7 @@ class KeptLessons:
             logits[:, row, : self._columns[number]] = values.reshape(2, -1)
         start, end = torch.from_numpy(logits).to(device)
         states = (np.concatenate(layer).reshape(-1, self.hidden_size) for layer in kept_layers)
-        return Lesson(start, end, tuple(torch.from_numpy(layer).to(device) for layer in states))
+        return TeacherOutput(start, end, tuple(torch.from_numpy(layer).to(device) for layer in states))
 
 
 def _read_all(file: RecordFile, numbers: Sequence[int]) -> list[npt.NDArray[np.float16]] | None:

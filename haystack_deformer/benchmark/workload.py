@@ -28,7 +28,7 @@ _QUESTION_TOKENS = 13
 
 
 @dataclass(frozen=True)
-class Subject:
+class Workload:
     """
     What a benchmark reads.
 
@@ -109,15 +109,15 @@ def random_documents(rng: np.random.Generator, words: Sequence[str], lengths: Se
     return [Document(content=random_text(rng, words, int(length))) for length in lengths]
 
 
-def load_subject(
+def load_workload(
     folder: Path,
     model: str | None = None,
     lower_layers: int | None = None,
     data: str | os.PathLike[str] | None = None,
     seed: int = 0,
-) -> Subject:
+) -> Workload:
     """
-    The subject of a benchmark.
+    The workload of a benchmark.
 
     :param folder: where a model is made, if one is.
     :param model: name or folder; None: a BERT-base with random weights, cut at 9.
@@ -140,4 +140,4 @@ def load_subject(
         documents = [Document(content=text) for text in dict.fromkeys(example.context for example in examples)]
         questions = [example.question for example in examples]
         what = Path(data).name
-    return Subject(model, lower_layers, questions, documents, f"{name}, {what}")
+    return Workload(model, lower_layers, questions, documents, f"{name}, {what}")

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 
-class AttentionByProducts(TorchFunctionMode):
+class MatmulAttention(TorchFunctionMode):
     """
     While it is entered, attention with gradients, in bfloat16 on a CPU, is two products and a softmax.
 

@@ -11,14 +11,14 @@ import pytest
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.training.config import TrainingConfig
 from haystack_deformer.training.run import train
-from haystack_deformer.training.trainer import DeFormerTrainer, climbing_cut
+from haystack_deformer.training.trainer import DeFormerTrainer, cut_at
 
 
 @pytest.mark.parametrize(
     ("progress", "cut"), [(0, 1), (0.19, 1), (0.2, 2), (0.39, 2), (0.4, 3), (0.59, 3), (0.6, 4), (1, 4)]
 )
 def test_each_cut_has_its_share(progress: float, cut: int) -> None:
-    assert climbing_cut(progress, 0.6, 4) == cut
+    assert cut_at(progress, 0.6, 4) == cut
 
 
 def test_ends_where_it_is_to_stay(config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from haystack_deformer.modeling import DeFormerConfig, DeFormerForQuestionAnswering
-from haystack_deformer.training.attention import AttentionByProducts
+from haystack_deformer.training.matmul_attention import MatmulAttention
 from tests.modeling.backbones.families import FAMILIES, VOCABULARY, Family
 
 
@@ -31,12 +31,12 @@ def _gradients(output: Tensor, heads: list[Tensor]) -> tuple[Tensor, ...]:
     return torch.autograd.grad((output.float() ** 2).sum(), heads)
 
 
-class TestAttentionByProducts:
+class TestMatmulAttention:
     @pytest.mark.parametrize("scale", [None, 0.5])
     @pytest.mark.parametrize("mask", ["none", "bool", "added"])
     def test_is_the_fused_one(self, heads: list[Tensor], mask: str, scale: float | None) -> None:
         expected = F.scaled_dot_product_attention(*heads, attn_mask=_masks()[mask], scale=scale)
-        with AttentionByProducts():
+        with MatmulAttention():
             output = F.scaled_dot_product_attention(*heads, attn_mask=_masks()[mask], scale=scale)
         assert output.dtype == expected.dtype
         torch.testing.assert_close(output, expected, atol=0.02, rtol=0.02)
@@ -44,7 +44,7 @@ class TestAttentionByProducts:
             torch.testing.assert_close(ours, theirs, atol=0.05, rtol=0.05)
 
     def test_runs_products_where_gradients_are_asked_for_in_bfloat16(self, heads: list[Tensor]) -> None:
-        with AttentionByProducts():
+        with MatmulAttention():
             output = F.scaled_dot_product_attention(*heads)
             with torch.no_grad():
                 without_gradients = F.scaled_dot_product_attention(*heads)
@@ -54,13 +54,13 @@ class TestAttentionByProducts:
         assert "Attention" in exact.grad_fn.name()
 
     def test_autocast_keeps_the_weights_in_bfloat16(self, heads: list[Tensor]) -> None:
-        with AttentionByProducts(), torch.autocast("cpu", torch.bfloat16):
+        with MatmulAttention(), torch.autocast("cpu", torch.bfloat16):
             output = F.scaled_dot_product_attention(*heads)
         assert output.dtype == torch.bfloat16
         assert all(values.dtype == torch.bfloat16 for values in _gradients(output, heads))
 
     def test_drops_weights(self, heads: list[Tensor]) -> None:
-        with AttentionByProducts():
+        with MatmulAttention():
             torch.manual_seed(1)
             dropped = [F.scaled_dot_product_attention(*heads, dropout_p=0.5) for _ in range(2)]
             kept = F.scaled_dot_product_attention(*heads, dropout_p=0.0)
@@ -69,7 +69,7 @@ class TestAttentionByProducts:
 
     def test_causal_attention_is_left_alone(self, heads: list[Tensor]) -> None:
         expected = F.scaled_dot_product_attention(*heads, is_causal=True)
-        with AttentionByProducts():
+        with MatmulAttention():
             output = F.scaled_dot_product_attention(*heads, is_causal=True)
         assert output.equal(expected)
 
@@ -78,7 +78,7 @@ def test_a_row_that_sees_nothing_is_no_nan(heads: list[Tensor]) -> None:
     """Such is padding in layers that look at their neighbourhood alone, with the mask of states in fp32."""
     mask = torch.full((2, 1, 7, 7), torch.finfo(torch.float32).min)
     mask[:, :, :5, :5] = 0
-    with AttentionByProducts():
+    with MatmulAttention():
         output = F.scaled_dot_product_attention(*heads, attn_mask=mask)
     assert torch.isfinite(output).all()
     assert all(torch.isfinite(values).all() for values in _gradients(output, heads))
@@ -102,7 +102,7 @@ def test_every_family_learns_in_bfloat16(family: Family) -> None:
         "end_positions": torch.tensor([4, 2]),
     }
     losses = []
-    for mode in (nullcontext(), AttentionByProducts()):
+    for mode in (nullcontext(), MatmulAttention()):
         model.zero_grad()
         with mode, torch.autocast("cpu", torch.bfloat16):
             loss = model(**batch).loss

@@ -13,7 +13,9 @@ from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.passages import PassageTokenizer, load_tokenizer
 from haystack_deformer.squad import load_squad
 from haystack_deformer.training.features import SquadFeatures, collate
-from haystack_deformer.training.teaching import KeptLessons, Lesson, Teacher
+from haystack_deformer.training.teacher import Teacher
+from haystack_deformer.training.teacher_output import TeacherOutput
+from haystack_deformer.training.teacher_output_store import TeacherOutputStore
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,7 @@ def batch_of(features: Any, *numbers: int) -> tuple[dict[str, torch.Tensor], lis
     return collate([features[number] for number in numbers]), list(numbers)
 
 
-def assert_same(ours: Lesson, theirs: Lesson) -> None:
+def assert_same(ours: TeacherOutput, theirs: TeacherOutput) -> None:
     """Of the last layers that both have; fp16 keeps three digits."""
     for name in ("start_logits", "end_logits"):
         torch.testing.assert_close(getattr(ours, name), getattr(theirs, name), rtol=1e-3, atol=1e-3)
@@ -51,17 +53,17 @@ def test_in_bfloat16_wherever_it_is_asked(teacher: DeFormerForQuestionAnswering,
     """transformers' autocast reaches a teacher on one CPU alone."""
     inputs, asked = batch_of(features, 0, 1)
     assert Teacher(teacher, 1)(inputs, asked).start_logits.dtype == torch.float32
-    lesson = Teacher(teacher, 1, bf16=True)(inputs, asked)
-    assert lesson.start_logits.dtype == torch.bfloat16
+    output = Teacher(teacher, 1, bf16=True)(inputs, asked)
+    assert output.start_logits.dtype == torch.bfloat16
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        torch.testing.assert_close(Teacher(teacher, 1, bf16=True)(inputs, asked).start_logits, lesson.start_logits)
+        torch.testing.assert_close(Teacher(teacher, 1, bf16=True)(inputs, asked).start_logits, output.start_logits)
 
 
 @pytest.mark.parametrize("layers", [0, 1, 4])
 def test_kept_equals_asked_in_batches_of_other_shapes(
     teacher: DeFormerForQuestionAnswering, features: Any, tmp_path: Path, layers: int
 ) -> None:
-    kept = KeptLessons(tmp_path, features, teacher, layers)
+    kept = TeacherOutputStore(tmp_path, features, teacher, layers)
     keeping = Teacher(teacher, layers, kept=kept)
     keeping(*batch_of(features, 0, 1))
     keeping(*batch_of(features, 3, 2))
@@ -75,7 +77,7 @@ def test_kept_equals_asked_in_batches_of_other_shapes(
 
 def test_what_is_computed_is_what_is_kept(teacher: DeFormerForQuestionAnswering, features: Any, tmp_path: Path) -> None:
     """A run that was stopped reads what another computes: both are to end with the same weights."""
-    keeping = Teacher(teacher, 1, kept=KeptLessons(tmp_path, features, teacher, 1))
+    keeping = Teacher(teacher, 1, kept=TeacherOutputStore(tmp_path, features, teacher, 1))
     computed, read = (keeping(*batch_of(features, 0, 1)) for _ in range(2))
     assert computed.start_logits.equal(read.start_logits)
     assert computed.end_logits.equal(read.end_logits)
@@ -85,7 +87,7 @@ def test_what_is_computed_is_what_is_kept(teacher: DeFormerForQuestionAnswering,
 def test_a_batch_with_an_unknown_feature_is_asked(
     teacher: DeFormerForQuestionAnswering, features: Any, tmp_path: Path
 ) -> None:
-    kept = KeptLessons(tmp_path, features, teacher, 1)
+    kept = TeacherOutputStore(tmp_path, features, teacher, 1)
     Teacher(teacher, 1, kept=kept)(*batch_of(features, 0))
     assert kept.read([0, 1], 64, torch.device("cpu")) is None
     assert kept.read([0], 64, torch.device("cpu")) is not None
@@ -95,7 +97,7 @@ def test_a_batch_with_an_unknown_feature_is_asked(
 def test_a_damaged_record_is_asked_again(
     teacher: DeFormerForQuestionAnswering, features: Any, tmp_path: Path, name: str
 ) -> None:
-    kept = KeptLessons(tmp_path, features, teacher, 1)
+    kept = TeacherOutputStore(tmp_path, features, teacher, 1)
     keeping = Teacher(teacher, 1, kept=kept)
     inputs, asked = batch_of(features, 0, 1)
     right = keeping(inputs, asked)
@@ -110,12 +112,12 @@ def test_a_damaged_record_is_asked_again(
 def test_is_found_again_by_the_same_teacher_alone(
     teacher: DeFormerForQuestionAnswering, make_tiny_bert: Any, features: Any, tmp_path: Path
 ) -> None:
-    Teacher(teacher, 2, kept=KeptLessons(tmp_path, features, teacher, 2))(*batch_of(features, 0))
+    Teacher(teacher, 2, kept=TeacherOutputStore(tmp_path, features, teacher, 2))(*batch_of(features, 0))
     # a student with one layer more above its cut finds but a part
-    Teacher(teacher, 3, kept=KeptLessons(tmp_path, features, teacher, 3))(*batch_of(features, 1))
+    Teacher(teacher, 3, kept=TeacherOutputStore(tmp_path, features, teacher, 3))(*batch_of(features, 1))
     other = DeFormerForQuestionAnswering.from_pretrained(make_tiny_bert(7), 0)
     found = [
-        KeptLessons(tmp_path, *arguments).read([0], 64, torch.device("cpu")) is not None
+        TeacherOutputStore(tmp_path, *arguments).read([0], 64, torch.device("cpu")) is not None
         for arguments in (
             (features, teacher, 2),
             (features, teacher, 1),
@@ -132,4 +134,4 @@ def test_a_full_disk_is_told_beforehand(
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 100))  # type: ignore[attr-defined]
     with pytest.raises(ValueError, match=r"take [\d,]+ bytes more and .* has 100 left"):
-        KeptLessons(tmp_path, features, teacher, 4)
+        TeacherOutputStore(tmp_path, features, teacher, 4)
