@@ -36,6 +36,9 @@ SETTINGS: dict[str, Any] = {
     "cut_warmup_ratio": Annotated[
         float, typer.Option(help="Share of the steps in which the cut climbs from 1 to --lower-layers.", min=0)
     ],
+    "weight_averaging_ratio": Annotated[
+        float, typer.Option(help="Share of the steps, the last ones, whose weights' mean is the model.", min=0, max=1)
+    ],
     "freeze_embeddings": Annotated[
         bool, typer.Option(help="Leave the embeddings as they are: a fifth less of a small model's step on a CPU.")
     ],

@@ -41,6 +41,8 @@ class TrainingConfig:
     :param cut_warmup_ratio: share of the steps in which the cut climbs from 1 to `lower_layers`, a layer at a time: a
         student that starts from a model with full attention loses less of it at once. 0: the cut is there from the
         first step, as in the paper.
+    :param weight_averaging_ratio: share of the steps, the last of them, whose weights' mean is the trained model in
+        place of the last step's: a higher learning rate is then of use. 0: the last step's, as in the paper.
     :param freeze_embeddings: whether to leave the embeddings as they are: most words of a small data set are seen a few
         times, and their dense gradients take a fifth of a small model's step on a CPU.
     :param freeze_lower: whether to train the layers above the cut alone: an index made before stays valid.
@@ -77,6 +79,7 @@ class TrainingConfig:
     bf16: bool = False
     questions_per_window: int = 4
     cut_warmup_ratio: float = 0.0
+    weight_averaging_ratio: float = 0.0
     freeze_embeddings: bool = False
     freeze_lower: bool = False
     teacher: str | None = None
@@ -102,6 +105,12 @@ class TrainingConfig:
             raise ValueError(msg)
         if not 0 <= self.cut_warmup_ratio < 1:
             msg = f"cut_warmup_ratio is a share of the steps from 0 up to 1, got {self.cut_warmup_ratio}."
+            raise ValueError(msg)
+        if not 0 <= self.weight_averaging_ratio <= 1 - self.cut_warmup_ratio:
+            msg = (
+                f"weight_averaging_ratio is a share of the steps from 0 to 1, none of them while the cut climbs "
+                f"(cut_warmup_ratio={self.cut_warmup_ratio}), got {self.weight_averaging_ratio}."
+            )
             raise ValueError(msg)
         if self.freeze_lower and self.cut_warmup_ratio:
             msg = "freeze_lower keeps the layers below one cut, and cut_warmup_ratio moves it: give one of them."

@@ -20,6 +20,7 @@ from haystack_deformer.training.config import TrainingConfig
 from haystack_deformer.training.distillation import kd_loss, lrs_loss
 from haystack_deformer.training.sampling import SharedWindowSampler
 from haystack_deformer.training.teacher import Teacher
+from haystack_deformer.training.weight_averaging import WeightAveraging
 
 # accelerate calls the device of a CPU process "cpu:0", where torch.load knows "cpu" alone: no run of several processes
 # on a CPU could be resumed
@@ -46,6 +47,10 @@ class DeFormerTrainer(Trainer):
         self.add_callback(_StopAtLostGradients())
         if config.cut_warmup_ratio:
             self.add_callback(_CutWarmup(self.model, config))
+        self._averaging: WeightAveraging | None = None
+        if config.weight_averaging_ratio:
+            self._averaging = WeightAveraging(self.model, config.weight_averaging_ratio)
+            self.add_callback(self._averaging)
         self._sums: defaultdict[str, float] = defaultdict(float)
         self._logged_step: int | None = None
         self._logged_at = 0.0
@@ -89,6 +94,17 @@ class DeFormerTrainer(Trainer):
         if not torch.isfinite(loss):
             raise FloatingPointError(_lost(f"the loss is {float(loss)}", self.state.global_step))
         return (loss, output) if return_outputs else loss
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        super()._save(output_dir, state_dict)
+        # before the trainer's state, which says that a checkpoint is whole
+        if self._averaging is not None:
+            self._averaging.save(Path(output_dir or self.args.output_dir))
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        if self._averaging is not None:
+            self._averaging.load(Path(resume_from_checkpoint))
 
     def _sorted_checkpoints(self, output_dir: str | None = None, *args: Any, **kwargs: Any) -> list[str]:  # noqa: ARG002
         # transformers' own takes copies that a user put aside for checkpoints, and removes them
