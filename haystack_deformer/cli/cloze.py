@@ -15,13 +15,19 @@ def cloze(
     ],
     output: Annotated[Path, typer.Option(help="SQuAD-format JSON to write, compressed if its name ends in .gz.")],
     per_passage: Annotated[int, typer.Option(help="Questions of a passage at most.", min=1)] = 8,
+    held_out: Annotated[
+        float, typer.Option(help="Share of the passages that nothing is asked of: that of `train`.", min=0)
+    ] = 0.0,
     seed: Annotated[int, typer.Option(help="Decides phrases and words.")] = 0,
 ) -> None:
     """Questions out of your passages' own sentences (English), for `train --unlabelled`."""
     with clear_errors():
+        from haystack_deformer.squad import check_held_out, is_held_out
         from haystack_deformer.training.cloze import make_cloze_file
 
-        passages = [passage for path in data for passage in _passages(path)]
+        check_held_out(held_out)
+        # some questions are put to another passage than that of their sentence, and would stay where theirs is left out
+        passages = [passage for path in data for passage in _passages(path) if not is_held_out(passage, held_out)]
         count = make_cloze_file(passages, output, per_passage=per_passage, seed=seed)
         typer.echo(f"{count:,} questions on {len(set(passages)):,} passages: {output}")
 

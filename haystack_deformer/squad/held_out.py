@@ -19,9 +19,19 @@ def split_held_out(examples: Iterable[SquadExample], share: float) -> tuple[list
     """
     sides: tuple[list[SquadExample], list[SquadExample]] = ([], [])
     for example in examples:
-        digest = hashlib.blake2b(example.context.encode(errors="surrogatepass"), digest_size=8).digest()
-        sides[int.from_bytes(digest, "big") < share * 2**64].append(example)
+        sides[is_held_out(example.context, share)].append(example)
     return sides
+
+
+def is_held_out(passage: str, share: float) -> bool:
+    """
+    Whether a passage is one of those that nothing is learnt from.
+
+    :param passage: its text, which alone decides.
+    :param share: of all passages, 0 to 1.
+    """
+    digest = hashlib.blake2b(passage.encode(errors="surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") < share * 2**64
 
 
 def check_held_out(share: float) -> None:
