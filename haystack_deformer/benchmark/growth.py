@@ -25,7 +25,7 @@ def grow_corpus(
     codec: str,
     backend: str,
     dtype: str,
-    top_k: int = 10,
+    top_k: int,
     rounds: int = 20,
     progress_bar: bool = True,
 ) -> list[dict[str, Any]]:
@@ -76,11 +76,12 @@ def grow_corpus(
             {
                 "passages": size,
                 "codec": codec,
+                "top_k": top_k,
                 "gigabytes": round(data_file(stores[size]).stat().st_size / 1e9, 3),
                 "read_ms": round(own.median * 1000, 1),
                 "p95_ms": round(own.p95 * 1000, 1),
                 "times_the_smallest": round(own.ratio(smallest)[0] ** -1, 3),
-                "ten_states_ms": measure_reads(stores[size], size, at_once=top_k),
+                "states_ms": measure_reads(stores[size], size, at_once=top_k),
                 "private_memory_mb": round(memory[size] / 1e6, 1),
             }
         )

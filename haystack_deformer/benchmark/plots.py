@@ -63,8 +63,9 @@ def _lines(axes: Any, part: list[dict[str, Any]], column: str, label: str) -> No
 
 def _corpus(axes: Any, part: list[dict[str, Any]]) -> None:
     places = [row["passages"] for row in part]
-    axes.plot(places, [row["read_ms"] for row in part], marker="o", label="a question of ten passages")
+    axes.plot(places, [row["read_ms"] for row in part], marker="o", label=f"a question of {part[0]['top_k']} passages")
     for kind in ("warm", "cold"):
-        axes.plot(places, [row["ten_states_ms"][kind] for row in part], marker="o", label=f"ten states, {kind}")
+        times = [row["states_ms"][kind] for row in part]
+        axes.plot(places, times, marker="o", label=f"{part[0]['top_k']} states, {kind}")
     axes.set(xscale="log", yscale="log", xlabel="stored passages", ylabel="ms")
     axes.legend(fontsize="x-small")

@@ -22,7 +22,7 @@ from haystack_deformer.benchmark.memory import measure_memory
 from haystack_deformer.benchmark.readers import OURS, make_readers, make_store
 from haystack_deformer.benchmark.storage import data_file
 from haystack_deformer.benchmark.workload import load_workload
-from haystack_deformer.digests import digest_checkpoint
+from haystack_deformer.digests import digest_checkpoint, digest_files
 from haystack_deformer.files import write_atomically
 
 logger = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ def run_benchmark(
 
     :param settings: what is measured.
     :param folder: for models, graphs, states and figures; figures of other parts that are there stay, those of another
-        model, codec or machine are put aside.
+        model, data, codec or machine are put aside.
     :param on_part: called with all figures after each part.
     :param progress_bar: whether to show some.
     :return: the figures.
@@ -131,6 +131,7 @@ def run_benchmark(
             codec=settings.corpus_codec,
             backend=fastest[0],
             dtype=fastest[1],
+            top_k=settings.top_k,
             rounds=settings.rounds,
             **shown,
         ),
@@ -141,6 +142,7 @@ def run_benchmark(
         workload={
             "description": workload.description,
             "weights": digest_checkpoint(workload.model),
+            "data": None if settings.data is None else digest_files([settings.data]),
             "lower_layers": store.lower_layers,
             "layers": store.encoder.model.num_layers,
             "codec": settings.codec,
@@ -176,7 +178,9 @@ def _figures_so_far(path: Path, **about: dict[str, Any]) -> dict[str, Any]:
         aside = path.with_name(f"before-{path.name}")
         path.replace(aside)
         logger.warning(
-            "%s is damaged, or of another model, codec or machine: it is %s now, and a new one is begun.", path, aside
+            "%s is damaged, or of another model, data, codec or machine: it is %s now, and a new one is begun.",
+            path,
+            aside,
         )
         figures = {}
     return {**figures, **about}

@@ -1,1 +1,1 @@
-"""Train a model down to a cut, and measure it."""
+"""Train a model down to a cut."""

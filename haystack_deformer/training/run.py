@@ -64,15 +64,18 @@ def train(
     :param dtype: of the written weights; None: fp32.
     :param progress_bar: whether to show one.
     :return: the trained model, in evaluation mode.
-    :raises ValueError: for an output that is the model or the teacher, data that cannot be used, a teacher that does
-        not fit the student or is missing, checkpoints of a run with other settings, or frozen layers whose index would
-        not stay valid.
+    :raises ValueError: for an output that is the model, the teacher or the checkpoints, data that cannot be used, a
+        teacher that does not fit the student or is missing, checkpoints of a run with other settings, or frozen layers
+        whose index would not stay valid.
     :raises FloatingPointError: where the loss or a gradient is no longer finite; names the step.
     """
     if config.unlabelled and config.teacher is None:
         msg = "Questions without labels can only be learnt from a teacher: give `teacher` beside `unlabelled`."
         raise ValueError(msg)
-    check_output(config, output)
+    if teacher_outputs is not None and config.teacher is None:
+        msg = "There are no outputs to keep without a teacher: give `teacher` beside `teacher_outputs`."
+        raise ValueError(msg)
+    check_output(config, output, checkpoints)
     if resume and not several_processes() and is_finished(config, output):
         return kept_model(config, output, dtype)
     folder = Path(checkpoints) if checkpoints is not None else Path(output) / "checkpoints"

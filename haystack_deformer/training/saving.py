@@ -19,14 +19,24 @@ from haystack_deformer.training.settings_file import SETTINGS_FILE
 logger = logging.getLogger(__name__)
 
 
-def check_output(config: TrainingConfig, output: str | os.PathLike[str]) -> None:
+def check_output(
+    config: TrainingConfig, output: str | os.PathLike[str], checkpoints: str | os.PathLike[str] | None = None
+) -> None:
     """
     Refuse to write over what a run begins with: it could not be resumed, and the model would be lost.
 
     :param config: the run's settings.
     :param output: folder for the trained model.
-    :raises ValueError: where it is the model's or the teacher's.
+    :param checkpoints: folder for checkpoints; None: one within the output.
+    :raises ValueError: where the output is the model's, the teacher's or the checkpoints'.
     """
+    if checkpoints is not None and Path(checkpoints).resolve() == Path(output).resolve():
+        # settings beside checkpoints say that a run was begun, beside weights that it is finished
+        msg = (
+            f"{str(output)!r} is for the trained model: give the checkpoints another folder, or none, and they go into "
+            "'checkpoints' in it."
+        )
+        raise ValueError(msg)
     for name in ("model", "teacher"):
         given = getattr(config, name)
         if given is not None and Path(given).resolve() == Path(output).resolve():

@@ -276,6 +276,19 @@ class TestRun:
         assert "top_k" in run_benchmark(settings, tmp_path, progress_bar=False)
         assert (tmp_path / "before-benchmark.json").read_text() == "{"
 
+    def test_figures_of_another_file_of_the_same_name_are_put_aside(self, bert: str, tmp_path: Path) -> None:
+        folder = tmp_path / "figures"
+        settings = BenchmarkSettings(bert, 2, top_k=1, rounds=1, only="DeFormerReader, torch fp32", parts=("latency",))
+        for place, part in (("here", "indexing"), ("there", "latency")):
+            data = tmp_path / place / "dev.json"
+            data.parent.mkdir()
+            qas = [{"id": "q", "question": "who", "answers": []}]
+            squad = {"data": [{"paragraphs": [{"context": f"a river {place}", "qas": qas}]}]}
+            data.write_text(json.dumps(squad))
+            run_benchmark(replace(settings, data=str(data), parts=(part,)), folder, progress_bar=False)
+        assert set(json.loads((folder / "benchmark.json").read_text())) == {"workload", "machine", "latency"}
+        assert "indexing" in json.loads((folder / "before-benchmark.json").read_text())
+
     def test_parts_that_only_linux_can_measure(
         self, bert: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:

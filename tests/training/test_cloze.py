@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from haystack_deformer.cli import app
-from haystack_deformer.squad import load_squad
+from haystack_deformer.squad import is_held_out, load_squad
 from haystack_deformer.training.cloze import cloze_questions, make_cloze_file
 
 RIVERS = (
@@ -124,6 +124,23 @@ class TestCommand:
         examples = load_squad(output, labelled=False)[0]
         assert f"{len(examples)} questions on 2 passages: {output}" in result.output
         assert {example.context for example in examples} == {RIVERS, LIGHT}
+
+    def test_asks_nothing_of_what_is_held_out(self, tmp_path: Path) -> None:
+        """Not of another passage either: some questions are put to the next one."""
+        share = next(n / 100 for n in range(100) if is_held_out(RIVERS, n / 100) != is_held_out(LIGHT, n / 100))
+        kept = LIGHT if is_held_out(RIVERS, share) else RIVERS
+        paragraphs = [{"context": text, "qas": []} for text in (RIVERS, LIGHT)]
+        squad = tmp_path / "squad.json"
+        squad.write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}), encoding="utf-8")
+        output = tmp_path / "cloze.json"
+        arguments = ["cloze", "--data", str(squad), "--output", str(output), "--held-out"]
+        result = CliRunner().invoke(app, [*arguments, str(share)])
+        assert result.exit_code == 0, result.output
+        words = set(kept.replace(".", "").replace(",", "").lower().split())
+        for example in load_squad(output, labelled=False)[0]:
+            assert example.context == kept
+            assert words & set(example.question.lower().rstrip("?").split())
+        assert "held_out is a share" in CliRunner().invoke(app, [*arguments, "1"]).output
 
     def test_says_what_is_wrong_in_a_line(self, tmp_path: Path) -> None:
         result = CliRunner().invoke(app, ["cloze", "--data", str(tmp_path / "none"), "--output", str(tmp_path / "o")])

@@ -201,6 +201,12 @@ class TestResume:
         with pytest.raises(ValueError, match=r"what is in '.*data\.json' has changed.*--no-resume"):
             train(settings, tmp_path / "output", progress_bar=False)
 
+    def test_checkpoints_want_a_folder_of_their_own(self, config: TrainingConfig, tmp_path: Path) -> None:
+        """The settings of a run that was begun would say that the model is there."""
+        with pytest.raises(ValueError, match="give the checkpoints another folder"):
+            train(config, tmp_path, checkpoints=tmp_path / ".", progress_bar=False)
+        assert not list(tmp_path.iterdir())
+
     def test_anew_is_no_business_of_several_processes(
         self, config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

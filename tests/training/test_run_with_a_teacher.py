@@ -147,6 +147,12 @@ def test_unlabelled_questions_want_a_teacher(config: TrainingConfig, tmp_path: P
     assert not (tmp_path / "output").exists()
 
 
+def test_kept_outputs_want_a_teacher(config: TrainingConfig, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no outputs to keep without a teacher"):
+        train(config, tmp_path / "output", teacher_outputs=tmp_path / "kept", progress_bar=False)
+    assert not (tmp_path / "kept").exists()
+
+
 def test_a_cut_teacher_is_refused(config: TrainingConfig, uninterrupted: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"teacher is cut at lower_layers=2.*--lower-layers 0"):
         train(replace(config, teacher=str(uninterrupted)), tmp_path / "output", progress_bar=False)
