@@ -22,7 +22,6 @@ _NOT_COPIED = ("_guard", "_label_guard", "_states", "_access", "_keeper", "_writ
 @guards(
     "get_document_by_id",
     "get_documents_by_id",
-    "query_batch",
     "query_by_embedding",
     "query_by_embedding_batch",
     "update_embeddings",
@@ -71,7 +70,15 @@ class GuardedMemory(Guarded):
         store: Any = super()
         index = signature(store.query).bind(*args, **kwargs).arguments.get("index")
         with self.guard:
-            return store.query(*args, **kwargs) if self._has_words(index) else []
+            return [] if self._finds_nothing(index) else store.query(*args, **kwargs)
+
+    def query_batch(self, *args: Any, **kwargs: Any) -> List[List[Any]]:
+        """As the parent does, which raises where there was never a document, or all were deleted."""
+        store: Any = super()
+        arguments = signature(store.query_batch).bind(*args, **kwargs).arguments
+        with self.guard:
+            nothing = self._finds_nothing(arguments.get("index"))
+            return [[] for _ in arguments["queries"]] if nothing else store.query_batch(*args, **kwargs)
 
     def update_bm25(self, index: Optional[str] = None) -> None:
         """As the parent does, which divides by the number of different words."""
@@ -79,6 +86,11 @@ class GuardedMemory(Guarded):
         with self.guard:
             if self._has_words(index):
                 store.update_bm25(index=index)
+
+    def _finds_nothing(self, index: Optional[str]) -> bool:
+        store: Any = self
+        # a store without BM25 is the parent's to refuse
+        return store.use_bm25 and not self._has_words(index)
 
     def _has_words(self, index: Optional[str]) -> bool:
         """Whether a text has a word that BM25 counts, or there is a table."""

@@ -46,10 +46,10 @@ class _OrderedValue:
     __hash__ = None  # type: ignore[assignment]  # a comparison is a condition, and says nothing of equality
 
     def in_(self, values: Iterable[Any]) -> Any:
-        return self._column.in_(_spellings(values))
+        return type_coerce(self._column, String).in_(_spellings(values))
 
     def notin_(self, values: Iterable[Any]) -> Any:
-        return self._column.notin_(_spellings(values))
+        return type_coerce(self._column, String).notin_(_spellings(values))
 
     def __gt__(self, other: Any) -> Any:
         return self._ordered(operator.gt, other)
@@ -85,10 +85,14 @@ class _OrderedValue:
         return compare(case((text.like(_TEXT_BEGINS), stored), else_=null()), given)
 
 
-def _spellings(values: Iterable[Any]) -> list[Any]:
-    """Values as they may be written: 2 is 2.0, and the column has JSON's text of one of them."""
+def _spellings(values: Iterable[Any]) -> list[str]:
+    """
+    The JSON texts that the column may have of values: 2 is 2.0, and it has one of them.
+
+    Texts, since SQLAlchemy makes of None a NULL, which is in no list and in no list's complement.
+    """
     spelled: list[Any] = []
     for value in values:
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         spelled += [int(value), float(value)] if is_number and abs(value) < _EXACT and value == int(value) else [value]
-    return spelled
+    return [json.dumps(value) for value in spelled]

@@ -50,9 +50,14 @@ class IndexUpdater:
             missing = missing_texts(representations, texts)
             report(sum(sharing[key] for key in texts if key not in missing))
             self._states.compute(missing, lambda key: report(sharing[key]))
+            computed = [identifier for identifier, key in keys.items() if key in missing]
             with self._keeper.lock:
                 # what another thread deleted or wrote anew meanwhile must not get the reference of what it was
-                current = {d.id for d in self._access.by_ids(outdated, index) if d.text == with_text[d.id].text}
-                self._access.set_references(index, {identifier: keys[identifier].hex() for identifier in current})
+                asked = list(dict.fromkeys([*outdated, *computed]))
+                current = {d.id for d in self._access.by_ids(asked, index) if d.text == with_text[d.id].text}
+                references = {identifier: keys[identifier].hex() for identifier in outdated if identifier in current}
+                self._access.set_references(index, references)
                 self._access.note_index(index)
+        # deleted before its text was one that is written: nobody else knows of the states
+        self._keeper.release(with_text[identifier] for identifier in computed if identifier not in current)
         return len(missing)

@@ -88,6 +88,22 @@ def test_what_haystack_understands_is_deleted(filled: Any) -> None:
     assert filled.get_document_count() == 0
 
 
+def test_a_value_that_is_none(store: Any) -> None:
+    store.write_documents(
+        [Document(content="paris", id="a", meta={"end": None}), Document(content="berlin", id="b", meta={"end": "x"})]
+    )
+    for filters, fitting in (
+        ({"end": {"$eq": None}}, {"a"}),
+        ({"end": {"$in": [None, "y"]}}, {"a"}),
+        ({"end": {"$ne": None}}, {"b"}),
+        ({"end": {"$nin": [None, "y"]}}, {"b"}),
+        ({"$not": {"end": None}}, {"b"}),
+    ):
+        assert {document.id for document in store.get_all_documents(filters=filters)} == fitting, filters
+    store.delete_documents(filters={"$not": {"end": None}})
+    assert {document.id for document in store.get_all_documents()} == {"a"}
+
+
 def test_comparisons() -> None:
     found = comparisons({"name": ["a"], "$not": [{"year": 1}, {"year": {"$gt": 2, "$lt": 5}}]})
     assert [tuple(comparison) for comparison in found] == [

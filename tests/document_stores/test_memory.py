@@ -12,6 +12,7 @@ import torch
 import yaml
 from haystack import Pipeline
 from haystack.document_stores import KeywordDocumentStore
+from haystack.errors import DocumentStoreError
 from haystack.nodes import BM25Retriever
 from haystack.schema import Document, Label
 
@@ -98,11 +99,20 @@ def test_texts_without_a_word_for_keywords(make_memory: Any) -> None:
     store = make_memory(use_bm25=True)
     store.write_documents([Document(content="A", id="1")])
     assert store.query("paris") == []
+    assert store.query_batch(["paris", "berlin"]) == [[], []]
     store.write_documents([Document(content="paris is", id="2")])
+    assert [[document.id for document in found] for found in store.query_batch(["paris"], top_k=1)] == [["2"]]
     assert [document.id for document in store.query("paris", top_k=1)] == ["2"]
     store.delete_documents(ids=["2"])
     assert store.query("paris") == []
     assert store.describe_representations()["count"] == 1
+
+
+def test_keywords_without_bm25_are_refused_before_there_is_a_document(make_memory: Any) -> None:
+    store = make_memory()
+    for query in (lambda: store.query("paris"), lambda: store.query_batch(["paris"])):
+        with pytest.raises(DocumentStoreError, match="use_bm25=True"):
+            query()
 
 
 def test_labels_and_documents_stay_apart(make_memory: Any) -> None:

@@ -134,6 +134,22 @@ def test_documents_that_change_meanwhile_get_no_wrong_reference(make_store: Any,
     assert list(store.representations.keys()) == [store.representations.key(ROME)]
 
 
+def test_documents_that_are_deleted_after_they_were_read_leave_no_states(make_store: Any, monkeypatch: Any) -> None:
+    store = make_store()
+    store.write_documents([Document(content=text, id=text) for text in (PARIS, BERLIN, ROME)])
+    store.representations.prune(set())
+    update = store._updater.update
+
+    def late(index: str, documents: Any, report: Any) -> int:
+        store.delete_documents(ids=[BERLIN])
+        return update(index, documents, report)
+
+    monkeypatch.setattr(store._updater, "update", late)
+    assert store.update_representations() == 3
+    assert references(store) == expected(store, **{PARIS: PARIS, ROME: ROME})
+    assert set(store.representations.keys()) == {store.representations.key(text) for text in (PARIS, ROME)}
+
+
 def test_updating_meta_keeps_the_reference(store: Any) -> None:
     store.write_documents([Document(content=PARIS, id="a", meta={"name": "x"}), Document(content=" ", id="b")])
     document = store.get_document_by_id("a")
