@@ -16,9 +16,9 @@ from haystack_deformer.passages import load_encoder
 from haystack_deformer.squad import SquadExample, load_squad, split_held_out
 from haystack_deformer.training.card import CardRow, write_card
 from haystack_deformer.training.config import TrainingConfig
-from haystack_deformer.training.run import several_processes, train
+from haystack_deformer.training.run import train
 from haystack_deformer.training.saving import check_output
-from haystack_deformer.training.settings_file import SETTINGS_FILE, read_settings, shares_data
+from haystack_deformer.training.settings_file import SETTINGS_FILE, read_settings, several_processes, shares_data
 
 logger = logging.getLogger(__name__)
 

@@ -25,9 +25,9 @@ from haystack_deformer.training.saving import check_index_stays_valid, check_out
 from haystack_deformer.training.settings_file import (
     SETTINGS_FILE,
     check_resumable,
-    count_processes,
     is_finished,
     save_settings,
+    several_processes,
 )
 from haystack_deformer.training.teacher import Teacher
 from haystack_deformer.training.teacher_output_store import TeacherOutputStore
@@ -51,7 +51,7 @@ def train(
     Train a model at a cut, with a teacher where the settings name one, and save it with the settings beside it.
 
     An interrupted run goes on from its last checkpoint when it is started again with the same settings; one that is
-    finished, in one process, is not trained again.
+    finished is not trained again.
 
     :param config: the settings.
     :param output: folder for the trained model.
@@ -76,7 +76,7 @@ def train(
         msg = "There are no outputs to keep without a teacher: give `teacher` beside `teacher_outputs`."
         raise ValueError(msg)
     check_output(config, output, checkpoints)
-    if resume and not several_processes() and is_finished(config, output):
+    if resume and is_finished(config, output):
         return kept_model(config, output, dtype)
     folder = Path(checkpoints) if checkpoints is not None else Path(output) / "checkpoints"
     last = last_checkpoint(folder) if resume else None
@@ -120,11 +120,6 @@ def train(
         # with the digests of what the run began with: hours later a file may be another
         save_trained(model, passages.tokenizer, output, (folder / SETTINGS_FILE).read_bytes(), dtype)
     return model
-
-
-def several_processes() -> bool:
-    """Whether torchrun started more than this one."""
-    return count_processes() > 1
 
 
 def _load_student(

@@ -14,7 +14,7 @@ from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.modeling.loading import resolve_config
 from haystack_deformer.passages import load_tokenizer
 from haystack_deformer.training.config import TrainingConfig
-from haystack_deformer.training.settings_file import SETTINGS_FILE
+from haystack_deformer.training.settings_file import SETTINGS_FILE, several_processes
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def kept_model(
     config: TrainingConfig, output: str | os.PathLike[str], dtype: torch.dtype | None
 ) -> DeFormerForQuestionAnswering:
     """
-    The model of a run that is finished, written again where its weights were asked for in another dtype.
+    The model of a run that is finished, written again where one process asks for its weights in another dtype.
 
     :param config: the run's settings.
     :param output: folder of the trained model.
@@ -84,6 +84,9 @@ def kept_model(
     model = DeFormerForQuestionAnswering.from_pretrained(output)
     if dtype is None and written != torch.float32:
         logger.warning("The weights in %s are in %s, and what was rounded does not come back.", output, written)
+    elif dtype is not None and written != dtype and several_processes():
+        # while one of them wrote, another might find no finished run, and wait for it in vain
+        logger.warning("The weights in %s are in %s and stay so: one process writes them in another.", output, written)
     elif dtype is not None and written != dtype:
         if config.freeze_lower:
             model.freeze_lower()

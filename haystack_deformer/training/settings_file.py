@@ -83,6 +83,11 @@ def count_processes() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def several_processes() -> bool:
+    """Whether torchrun started more than this one."""
+    return count_processes() > 1
+
+
 def read_settings(path: Path) -> dict[str, Any]:
     """
     The settings of a run; one from before a setting was there has its default.

@@ -174,6 +174,17 @@ class TestResume:
         assert all(torch.equal(tensor, before[name]) for name, tensor in weights(uninterrupted).items())
         assert checkpoints_in(uninterrupted / "checkpoints") == steps
 
+    def test_of_a_finished_run_of_several_processes_trains_no_further(
+        self, config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        train(replace(config, max_steps=1), tmp_path, progress_bar=False)
+        before = weights(tmp_path)
+        monkeypatch.setenv("WORLD_SIZE", "2")
+        monkeypatch.setattr(run_module, "DeFormerTrainer", lambda **_: pytest.fail("it was trained already"))
+        train(replace(config, max_steps=1), tmp_path, dtype=torch.float16, progress_bar=False)
+        assert "one process writes them in another" in caplog.text
+        assert all(torch.equal(tensor, before[name]) for name, tensor in weights(tmp_path).items())
+
     def test_of_a_run_that_was_stopped_while_it_wrote_the_model(self, config: TrainingConfig, tmp_path: Path) -> None:
         train(replace(config, max_steps=2), tmp_path, progress_bar=False)
         expected = weights(tmp_path)
