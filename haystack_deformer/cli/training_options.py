@@ -21,6 +21,9 @@ SETTINGS: dict[str, Any] = {
     "teacher": Annotated[
         Path | None, typer.Option(help="Folder of a model trained with --lower-layers 0: distil from it.")
     ],
+    "ensemble": Annotated[
+        list[Path] | None, typer.Option(help="Folder of a further model whose logits are averaged with the teacher's.")
+    ],
     "unlabelled": Annotated[
         list[Path] | None, typer.Option(help="SQuAD-format JSON whose questions are learnt from the teacher alone.")
     ],
@@ -121,4 +124,4 @@ def _config(values: dict[str, Any]) -> TrainingConfig:
         return str(value) if isinstance(value, Path) else value
 
     given = {name: plain(value) for name, value in values.items()}
-    return TrainingConfig(**{**given, "unlabelled": given["unlabelled"] or ()})
+    return TrainingConfig(**{**given, **{name: given[name] or () for name in ("unlabelled", "ensemble")}})

@@ -48,6 +48,9 @@ class TrainingConfig:
     :param freeze_lower: whether to train the layers above the cut alone: an index made before stays valid.
     :param teacher: folder of a model with the cut 0 to learn from; None: plain fine-tuning, and what follows is not
         used.
+    :param ensemble: folders of further models, of any cut, whose logits count as much as the teacher's: the student
+        comes near to the mean of all (Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015).
+        The states are the teacher's.
     :param unlabelled: files in SQuAD format whose questions are learnt from the teacher alone; their answers are not
         read.
     :param hard_negatives: passages of other questions that each question is asked of as well, on the average, among
@@ -83,6 +86,7 @@ class TrainingConfig:
     freeze_embeddings: bool = False
     freeze_lower: bool = False
     teacher: str | None = None
+    ensemble: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
     hard_negatives: float = 0.0
     # the paper's for k = 9 of 12
@@ -128,7 +132,7 @@ class TrainingConfig:
         for name in ("model", "teacher"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, os.fspath(getattr(self, name)))
-        for name in ("train", "unlabelled"):
+        for name in ("train", "unlabelled", "ensemble"):
             given: Any = getattr(self, name)
             files = [given] if isinstance(given, (str, os.PathLike)) else given
             object.__setattr__(self, name, tuple(map(os.fspath, files)))

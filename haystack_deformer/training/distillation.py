@@ -77,9 +77,32 @@ def check_teacher(
         )
         raise ValueError(msg)
     for what, theirs, ours in (
-        ("family", teacher.config.model_type, student.config.model_type),
         ("number of layers", teacher.num_layers, student.num_layers),
         ("width (hidden_size)", teacher.backbone.hidden_size, student.backbone.hidden_size),
+    ):
+        if theirs != ours:
+            msg = f"The teacher's {what} is not the student's: {theirs!r} against {ours!r}."
+            raise ValueError(msg)
+    check_ensemble_member(teacher, teacher_passages, student, student_passages)
+
+
+def check_ensemble_member(
+    teacher: DeFormerForQuestionAnswering,
+    teacher_passages: PassageTokenizer,
+    student: DeFormerForQuestionAnswering,
+    student_passages: PassageTokenizer,
+) -> None:
+    """
+    Refuse a model whose logits do not line up one to one with the student's.
+
+    :param teacher: the model whose logits are learnt from.
+    :param teacher_passages: makes its windows.
+    :param student: the model that learns.
+    :param student_passages: makes its windows.
+    :raises ValueError: names what differs, and both values.
+    """
+    for what, theirs, ours in (
+        ("family", teacher.config.model_type, student.config.model_type),
         ("layout of special tokens", teacher_passages.layout, student_passages.layout),
     ):
         if theirs != ours:

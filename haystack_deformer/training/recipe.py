@@ -86,6 +86,7 @@ def distil(
             config,
             lower_layers=0,
             teacher=None,
+            ensemble=(),
             unlabelled=(),
             freeze_lower=False,
             # what a small student is helped by, a teacher that learns the task anew is not
@@ -138,7 +139,7 @@ def _check_unseen(start: str, config: TrainingConfig) -> None:
                 f"held_out={config.held_out}."
             )
             raise ValueError(msg)
-        ahead += [name for name in (begun["model"], begun["teacher"]) if name is not None]
+        ahead += [name for name in (begun["model"], begun["teacher"], *begun["ensemble"]) if name is not None]
 
 
 def _evaluation_examples(config: TrainingConfig, eval_data: Sequence[str | os.PathLike[str]]) -> list[SquadExample]:

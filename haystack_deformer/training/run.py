@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from haystack_deformer.training.arguments import training_arguments
 from haystack_deformer.training.checkpoints import checkpoints_in, last_checkpoint
 from haystack_deformer.training.config import TrainingConfig
 from haystack_deformer.training.data import training_features
-from haystack_deformer.training.distillation import check_teacher
+from haystack_deformer.training.distillation import check_ensemble_member, check_teacher
 from haystack_deformer.training.features import SquadFeatures, collate_numbered
 from haystack_deformer.training.matmul_attention import MatmulAttention
 from haystack_deformer.training.saving import check_index_stays_valid, check_output, kept_model, save_trained
@@ -69,12 +70,7 @@ def train(
         whose index would not stay valid.
     :raises FloatingPointError: where the loss or a gradient is no longer finite; names the step.
     """
-    if config.unlabelled and config.teacher is None:
-        msg = "Questions without labels can only be learnt from a teacher: give `teacher` beside `unlabelled`."
-        raise ValueError(msg)
-    if teacher_outputs is not None and config.teacher is None:
-        msg = "There are no outputs to keep without a teacher: give `teacher` beside `teacher_outputs`."
-        raise ValueError(msg)
+    _check_teacher_is_given(config, teacher_outputs)
     check_output(config, output, checkpoints)
     if resume and is_finished(config, output):
         return kept_model(config, output, dtype)
@@ -88,9 +84,9 @@ def train(
 
     set_seed(config.seed)
     model, passages = _load_student(config, dtype)
-    taught_by = None if config.teacher is None else _load_teacher(config.teacher, model, passages)
+    teachers = _load_teachers(config, model, passages)
     dataset = training_features(config, passages, progress_bar=progress_bar)
-    teacher = None if taught_by is None else _teacher(config, taught_by, dataset, teacher_outputs)
+    teacher = _teacher(config, teachers, dataset, teacher_outputs) if teachers else None
     if not resume:
         # not before what was given is known to be of use, and the checkpoints alone: the folder may be one that the
         # user keeps other things in
@@ -122,6 +118,21 @@ def train(
     return model
 
 
+def _check_teacher_is_given(config: TrainingConfig, outputs: str | os.PathLike[str] | None) -> None:
+    """Where there is something that only a teacher can make use of."""
+    if config.teacher is not None:
+        return
+    if config.unlabelled:
+        msg = "Questions without labels can only be learnt from a teacher: give `teacher` beside `unlabelled`."
+        raise ValueError(msg)
+    if config.ensemble:
+        msg = f"An ensemble is of a teacher and others: give `teacher` beside `ensemble={list(config.ensemble)}`."
+        raise ValueError(msg)
+    if outputs is not None:
+        msg = "There are no outputs to keep without a teacher: give `teacher` beside `teacher_outputs`."
+        raise ValueError(msg)
+
+
 def _load_student(
     config: TrainingConfig, dtype: torch.dtype | None
 ) -> tuple[DeFormerForQuestionAnswering, PassageTokenizer]:
@@ -142,22 +153,31 @@ def _load_student(
     return model, PassageTokenizer(load_tokenizer(config.model), model.deformer_config, model.backbone)
 
 
-def _load_teacher(
-    folder: str, student: DeFormerForQuestionAnswering, passages: PassageTokenizer
-) -> DeFormerForQuestionAnswering:
-    # no cut is given: whether the folder records the cut 0 is what tells a teacher
-    teacher = DeFormerForQuestionAnswering.from_pretrained(folder)
-    teacher_passages = PassageTokenizer(load_tokenizer(folder), teacher.deformer_config, teacher.backbone)
-    check_teacher(teacher, teacher_passages, student, passages)
-    return teacher
+def _load_teachers(
+    config: TrainingConfig, student: DeFormerForQuestionAnswering, passages: PassageTokenizer
+) -> list[DeFormerForQuestionAnswering]:
+    """The teacher first, those whose logits are averaged with its own after it; none where there is no teacher."""
+    teachers: list[DeFormerForQuestionAnswering] = []
+    for folder in () if config.teacher is None else (config.teacher, *config.ensemble):
+        # no cut is given: whether the folder records the cut 0 is what tells a teacher
+        teacher = DeFormerForQuestionAnswering.from_pretrained(folder)
+        teacher_passages = PassageTokenizer(load_tokenizer(folder), teacher.deformer_config, teacher.backbone)
+        # the others have no states to compare, so that any cut will do
+        check = check_ensemble_member if teachers else check_teacher
+        check(teacher, teacher_passages, student, passages)
+        teachers.append(teacher)
+    return teachers
 
 
 def _teacher(
     config: TrainingConfig,
-    model: DeFormerForQuestionAnswering,
+    models: Sequence[DeFormerForQuestionAnswering],
     dataset: SquadFeatures,
     outputs: str | os.PathLike[str] | None,
 ) -> Teacher:
+    model, *ensemble = models
     layers = model.num_layers - config.lower_layers if config.lrs_weight > 0 else 0
-    kept = None if outputs is None else TeacherOutputStore(outputs, dataset.features, model, layers, bf16=config.bf16)
-    return Teacher(model, layers, kept=kept, bf16=config.bf16)
+    kept = None
+    if outputs is not None:
+        kept = TeacherOutputStore(outputs, dataset.features, model, layers, ensemble=ensemble, bf16=config.bf16)
+    return Teacher(model, layers, ensemble=ensemble, kept=kept, bf16=config.bf16)

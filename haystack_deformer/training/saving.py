@@ -37,10 +37,11 @@ def check_output(
             "'checkpoints' in it."
         )
         raise ValueError(msg)
-    for name in ("model", "teacher"):
-        given = getattr(config, name)
+    begins_with = [("the model", config.model), ("the teacher", config.teacher)]
+    begins_with += [("in the ensemble", name) for name in config.ensemble]
+    for what, given in begins_with:
         if given is not None and Path(given).resolve() == Path(output).resolve():
-            msg = f"{str(output)!r} is the {name} of the run, which would be written over: give another output."
+            msg = f"{str(output)!r} is {what} of the run, which would be written over: give another output."
             raise ValueError(msg)
 
 

@@ -125,7 +125,8 @@ def _differences(config: TrainingConfig, begun: dict[str, Any]) -> list[str]:
 def _inputs(config: TrainingConfig) -> dict[str, str]:
     """Digests of the files and checkpoints that a run learns from, by the names they have here."""
     files = _file_digests((*config.train, *config.unlabelled))
-    checkpoints = {name: digest_checkpoint(name) for name in (config.model, config.teacher) if name is not None}
+    models = (config.model, config.teacher, *config.ensemble)
+    checkpoints = {name: digest_checkpoint(name) for name in models if name is not None}
     return {**files, **checkpoints}
 
 

@@ -1,4 +1,4 @@
-"""A frozen model that says what it makes of each batch, or what it is known to have made of it."""
+"""Frozen models that say what they make of each batch, or what they are known to have made of it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from haystack_deformer.training.teacher_output_store import TeacherOutputStore
 
 class Teacher:
     """
-    A frozen model that says what it makes of a batch.
+    A frozen model, or several, that says what it makes of a batch.
 
     :param model: run without dropout and without gradients.
     :param layers: of how many of its last layers the states are said beside the logits.
+    :param ensemble: further models, whose logits are averaged with its own.
     :param kept: where what it said is kept, of as many layers; None: it is asked anew each time.
     :param bf16: whether its matrix products are in bfloat16.
     """
@@ -27,10 +28,11 @@ class Teacher:
         model: DeFormerForQuestionAnswering,
         layers: int,
         *,
+        ensemble: Sequence[DeFormerForQuestionAnswering] = (),
         kept: TeacherOutputStore | None = None,
         bf16: bool = False,
     ) -> None:
-        self.model = model.requires_grad_(requires_grad=False).eval()
+        self.model, *self.ensemble = (one.requires_grad_(requires_grad=False).eval() for one in (model, *ensemble))
         self.layers = layers
         self.kept = kept
         self.bf16 = bf16
@@ -50,11 +52,21 @@ class Teacher:
         device = inputs["passage_ids"].device.type
         with torch.no_grad(), torch.autocast(device, torch.bfloat16, enabled=self.bf16):
             output = TeacherOutput.of(self.model(**asked, output_hidden_states=self.layers > 0), self.layers)
+            output = output.with_mean_logits([model(**asked) for model in self.ensemble])
         if self.kept is None:
             return output
         self.kept.write(features, output)
         # as it is kept: a run that was stopped reads what another computes
         return self._known(inputs, features) or output
+
+    def to(self, device: torch.device) -> None:
+        """
+        Move the models.
+
+        :param device: of the student.
+        """
+        for model in (self.model, *self.ensemble):
+            model.to(device)
 
     def _known(self, inputs: dict[str, Tensor], features: Sequence[int]) -> TeacherOutput | None:
         """What is kept of a batch."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from haystack_deformer.modeling import SpanLogits
@@ -34,6 +36,27 @@ class TeacherOutput:
         """
         states = token_states(output)
         return cls(output.start_logits, output.end_logits, states[len(states) - layers :])
+
+    def with_mean_logits(self, others: Sequence[SpanLogits]) -> TeacherOutput:
+        """
+        The same states, with the mean of its own logits and those of others.
+
+        :param others: of the same batch.
+        """
+        if not others:
+            return self
+        return replace(
+            self,
+            start_logits=_mean_logits([self.start_logits, *(other.start_logits for other in others)]),
+            end_logits=_mean_logits([self.end_logits, *(other.end_logits for other in others)]),
+        )
+
+
+def _mean_logits(logits: Sequence[Tensor]) -> Tensor:
+    least = torch.finfo(logits[0].dtype).min
+    mean = torch.stack(list(logits)).float().mean(dim=0).to(logits[0].dtype)
+    # the sum of several is infinite, and padding is told by the very value
+    return mean.masked_fill(logits[0] == least, least)
 
 
 def token_states(output: SpanLogits) -> tuple[Tensor, ...]:

@@ -33,6 +33,7 @@ class TeacherOutputStore:
     :param folder: those of one teacher on one data set share a folder in it, named by a digest of both.
     :param features: the data set.
     :param teacher: the model.
+    :param ensemble: further models, whose logits are averaged with its own.
     :param layers: how many of its last layers are compared.
     :param bf16: whether it runs in bfloat16.
     :raises ValueError: where the disk has no room for all; names the bytes.
@@ -45,12 +46,13 @@ class TeacherOutputStore:
         teacher: DeFormerForQuestionAnswering,
         layers: int,
         *,
+        ensemble: Sequence[DeFormerForQuestionAnswering] = (),
         bf16: bool = False,
     ) -> None:
         self.hidden_size = teacher.backbone.hidden_size
         self._columns = [1 + len(feature.passage_ids) for feature in features]
         self._tokens = [len(feature.question_ids) + len(feature.passage_ids) for feature in features]
-        self.path = Path(folder) / _digest(features, teacher, bf16=bf16)
+        self.path = Path(folder) / _digest(features, (teacher, *ensemble), bf16=bf16)
         self.path.mkdir(parents=True, exist_ok=True)
         self._logits = RecordFile(self.path / "logits", [2 * columns * _VALUE_BYTES for columns in self._columns])
         self._layers = [
@@ -124,9 +126,11 @@ def _to_bytes(tensor: Tensor) -> bytes:
     return tensor.half().cpu().numpy().tobytes()
 
 
-def _digest(features: Sequence[SquadFeature], teacher: DeFormerForQuestionAnswering, *, bf16: bool) -> str:
+def _digest(features: Sequence[SquadFeature], teachers: Sequence[DeFormerForQuestionAnswering], *, bf16: bool) -> str:
     digest = blake2b(digest_size=16)
-    digest.update(f"{fingerprint_model(teacher.backbone, 0)} {bf16}".encode())
+    for teacher in teachers:
+        # of all layers, the cut beside them
+        digest.update(f"{fingerprint_model(teacher.backbone, 0)} {teacher.lower_layers} {bf16}".encode())
     for feature in features:
         for ids in (feature.question_ids, feature.passage_ids):
             digest.update(len(ids).to_bytes(4, "little") + np.array(ids, dtype=np.int64).tobytes())

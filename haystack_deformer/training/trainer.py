@@ -43,7 +43,7 @@ class DeFormerTrainer(Trainer):
         self.config = config
         self.teacher = teacher
         if teacher is not None:
-            teacher.model.to(self.args.device)
+            teacher.to(self.args.device)
         self.add_callback(_StopAtLostGradients())
         if config.cut_warmup_ratio:
             self.add_callback(_CutWarmup(self.model, config))
