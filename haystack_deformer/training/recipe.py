@@ -124,7 +124,7 @@ def _check_unseen(start: str, config: TrainingConfig) -> None:
     """Passages that a model, or one that it comes from, was trained on say nothing of its students."""
     if not (Path(start) / SETTINGS_FILE).is_file():
         logger.warning("Whether %s has seen the held-out passages is not known: the figures hold if it has not.", start)
-    ahead, followed = [start], set()
+    ahead, followed = [start, *config.ensemble], set()
     while ahead:
         path = Path(ahead.pop()) / SETTINGS_FILE
         # a model's own teacher may be what it began with, and a folder what another run began with and wrote

@@ -12,7 +12,7 @@ from transformers import BertTokenizerFast
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering, SpanLogits
 from haystack_deformer.passages import PassageTokenizer, load_tokenizer
-from haystack_deformer.training.distillation import check_teacher, kd_loss, lrs_loss
+from haystack_deformer.training.distillation import check_ensemble_member, check_teacher, kd_loss, lrs_loss
 from haystack_deformer.training.teacher_output import TeacherOutput
 
 LEAST = torch.finfo(torch.float32).min
@@ -114,8 +114,12 @@ class TestCheckTeacher:
         lines[words[0]], lines[words[1]] = lines[words[1]], lines[words[0]]
         (tmp_path / "vocab.txt").write_text("\n".join(lines), encoding="utf-8")
         BertTokenizerFast(vocab_file=str(tmp_path / "vocab.txt")).save_pretrained(other)
-        with pytest.raises(ValueError, match=r"tokenizer \(of \d+ tokens\) is not the student's"):
-            check_teacher(*self.models(other, tiny_bert))
+        for check in (check_teacher, check_ensemble_member):
+            with pytest.raises(ValueError, match=r"tokenizer \(of \d+ tokens\) is not the student's"):
+                check(*self.models(other, tiny_bert))
+
+    def test_an_ensemble_takes_any_cut_and_size(self, make_tiny_bert: Any, tiny_bert: Path) -> None:
+        check_ensemble_member(*self.models(make_tiny_bert(layers=5, hidden_size=16), tiny_bert, cuts=(2, 1)))
 
     def test_too_few_positions(self, make_tiny_bert: Any, tiny_bert: Path) -> None:
         _, teacher_passages, student, passages = self.models(tiny_bert, tiny_bert)

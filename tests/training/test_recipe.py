@@ -145,6 +145,8 @@ def test_figures_are_not_from_what_an_earlier_model_was_trained_on(
     recipe.train(replace(plain, model=str(first)), second, progress_bar=False)
     with pytest.raises(ValueError, match=r"first' was trained with held_out=0\.0"):
         distil(replace(config, model=str(second)), tmp_path / "output", progress_bar=False)
+    with pytest.raises(ValueError, match=r"first' was trained with held_out=0\.0"):
+        distil(replace(config, ensemble=(str(second),)), tmp_path / "output", progress_bar=False)
     # other passages than these were seen
     others = Path(config.train[0]).with_name("others.json")
     others.write_text(Path(config.train[0]).read_text().replace("berlin", "bonn"))

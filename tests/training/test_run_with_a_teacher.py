@@ -72,6 +72,25 @@ def test_from_its_teacher_alone_a_student_comes_near_it(config: TrainingConfig, 
     assert near < far / 10
 
 
+def test_learns_from_an_ensemble(config: TrainingConfig, teacher: Path, uninterrupted: Path, tmp_path: Path) -> None:
+    """Of the teacher and a model of another cut."""
+    settings = replace(config, teacher=str(teacher))
+    train(settings, tmp_path / "alone", progress_bar=False)
+    settings = replace(settings, ensemble=(str(uninterrupted),))
+    train(settings, tmp_path / "of-two", progress_bar=False)
+    alone = weights(tmp_path / "alone")
+    assert any(not torch.equal(tensor, alone[name]) for name, tensor in weights(tmp_path / "of-two").items())
+    # what it says is its own: another model in the same place is another run
+    digests = json.loads((tmp_path / "of-two" / "training_config.json").read_text())["inputs"]
+    assert {str(teacher), str(uninterrupted)} <= digests.keys()
+    for values, output, message in (
+        ({"teacher": None}, tmp_path / "none", "An ensemble is of a teacher and others: give `teacher`"),
+        ({}, uninterrupted, "is in the ensemble of the run, which would be written over"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            train(replace(settings, **values), output, progress_bar=False)
+
+
 def test_kept_outputs_of_the_teacher_teach_the_same(
     config: TrainingConfig, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

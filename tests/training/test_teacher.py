@@ -59,6 +59,59 @@ def test_in_bfloat16_wherever_it_is_asked(teacher: DeFormerForQuestionAnswering,
         torch.testing.assert_close(Teacher(teacher, 1, bf16=True)(inputs, asked).start_logits, output.start_logits)
 
 
+class TestEnsemble:
+    """The logits are the mean of all models', the states the teacher's."""
+
+    @pytest.fixture
+    def others(self, make_tiny_bert: Any) -> list[DeFormerForQuestionAnswering]:
+        wide = make_tiny_bert(8, layers=5, hidden_size=16)
+        return [
+            DeFormerForQuestionAnswering.from_pretrained(folder, cut).eval()
+            for folder, cut in ((make_tiny_bert(7), 2), (wide, 0))
+        ]
+
+    def test_is_the_mean_of_all_but_for_padding(
+        self, teacher: DeFormerForQuestionAnswering, others: list[DeFormerForQuestionAnswering], features: Any
+    ) -> None:
+        inputs, asked = batch_of(features, 0, 1)
+        output = Teacher(teacher, 1, ensemble=others)(inputs, asked)
+        alone = [Teacher(model, 1)(inputs, asked) for model in (teacher, *others)]
+        for name in ("start_logits", "end_logits"):
+            theirs = torch.stack([getattr(one, name) for one in alone])
+            padding = theirs[0] == torch.finfo(torch.float32).min
+            assert padding.any()
+            assert (getattr(output, name)[padding] == torch.finfo(torch.float32).min).all()
+            torch.testing.assert_close(getattr(output, name)[~padding], theirs[:, ~padding].mean(dim=0))
+        assert output.token_states[0].equal(alone[0].token_states[0])
+
+    def test_in_bfloat16_padding_is_told_by_the_same_value(
+        self, teacher: DeFormerForQuestionAnswering, others: list[DeFormerForQuestionAnswering], features: Any
+    ) -> None:
+        inputs, asked = batch_of(features, 0, 1)
+        output = Teacher(teacher, 0, ensemble=others, bf16=True)(inputs, asked)
+        alone = Teacher(teacher, 0, bf16=True)(inputs, asked)
+        least = torch.finfo(torch.bfloat16).min
+        assert output.start_logits.dtype == torch.bfloat16
+        assert (output.start_logits == least).equal(alone.start_logits == least)
+
+    def test_what_is_kept_is_of_these_models(
+        self,
+        teacher: DeFormerForQuestionAnswering,
+        others: list[DeFormerForQuestionAnswering],
+        features: Any,
+        tmp_path: Path,
+    ) -> None:
+        batch = batch_of(features, 0, 1)
+        right = Teacher(teacher, 1, ensemble=others)(*batch)
+        kept = TeacherOutputStore(tmp_path, features, teacher, 1, ensemble=others)
+        assert_same(Teacher(teacher, 1, ensemble=others, kept=kept)(*batch), right)
+        found = [
+            TeacherOutputStore(tmp_path, features, teacher, 1, ensemble=ensemble).read([0], 64, torch.device("cpu"))
+            for ensemble in (others, others[:1], [])
+        ]
+        assert [output is not None for output in found] == [True, False, False]
+
+
 @pytest.mark.parametrize("layers", [0, 1, 4])
 def test_kept_equals_asked_in_batches_of_other_shapes(
     teacher: DeFormerForQuestionAnswering, features: Any, tmp_path: Path, layers: int
