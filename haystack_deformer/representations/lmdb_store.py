@@ -18,7 +18,13 @@ from haystack_deformer.representations.generations import Generations
 from haystack_deformer.representations.lmdb_environment import SharedEnvironment, registry
 from haystack_deformer.representations.lmdb_errors import lmdb_errors
 from haystack_deformer.representations.lmdb_prefetch import prefetch
-from haystack_deformer.representations.store import RepresentationStore, StoreStatistics, check_keys, check_records
+from haystack_deformer.representations.store import (
+    Buffer,
+    RepresentationStore,
+    StoreStatistics,
+    check_keys,
+    check_records,
+)
 
 T = TypeVar("T")
 _GIB = 1 << 30
@@ -59,10 +65,10 @@ class LmdbRepresentationStore(RepresentationStore):
         with self._borrowed() as (environment, _):
             prefetch(environment.data_file, keys)
 
-    def get(self, keys: Sequence[bytes]) -> list[bytes | None]:
-        """Read several records in one transaction: see :meth:`RepresentationStore.get`."""
+    def read(self, keys: Sequence[bytes], use: Callable[[list[Buffer | None]], T]) -> T:
+        """Read several records where LMDB maps them, in one transaction: see :meth:`RepresentationStore.read`."""
         check_keys(keys)
-        return self._read(lambda txn: [txn.get(key) for key in keys])
+        return self._read(lambda txn: use([txn.get(key) for key in keys]), buffers=True)
 
     def contains(self, keys: Sequence[bytes]) -> list[bool]:
         """Tell which keys have a record: see :meth:`RepresentationStore.contains`."""

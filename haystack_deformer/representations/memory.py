@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
-from haystack_deformer.representations.store import RepresentationStore, StoreStatistics, check_keys, check_records
+from haystack_deformer.representations.store import (
+    Buffer,
+    RepresentationStore,
+    StoreStatistics,
+    check_keys,
+    check_records,
+)
+
+T = TypeVar("T")
 
 
 class MemoryRepresentationStore(RepresentationStore):
@@ -15,11 +24,13 @@ class MemoryRepresentationStore(RepresentationStore):
         self._records: dict[bytes, bytes] = {}
         self._lock = threading.Lock()
 
-    def get(self, keys: Sequence[bytes]) -> list[bytes | None]:
-        """Read several records, from one state of the store: see :meth:`RepresentationStore.get`."""
+    def read(self, keys: Sequence[bytes], use: Callable[[list[Buffer | None]], T]) -> T:
+        """Read several records, from one state of the store: see :meth:`RepresentationStore.read`."""
         check_keys(keys)
         with self._lock:
-            return [self._records.get(key) for key in keys]
+            records: list[Buffer | None] = [self._records.get(key) for key in keys]
+        # bytes stay what they are, whatever is written meanwhile
+        return use(records)
 
     def contains(self, keys: Sequence[bytes]) -> list[bool]:
         """Tell which keys have a record: see :meth:`RepresentationStore.contains`."""

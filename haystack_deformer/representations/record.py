@@ -12,6 +12,7 @@ import numpy as np
 from haystack_deformer.representations.codec import RepresentationCodec
 from haystack_deformer.representations.errors import CorruptRecordError
 from haystack_deformer.representations.representation import PassageRepresentation
+from haystack_deformer.representations.store import Buffer
 
 RECORD_VERSION = 1
 _MAGIC = b"DFPR"
@@ -23,7 +24,7 @@ _CHECKED_FROM = 12
 @dataclass(frozen=True)
 class Record:
     """
-    A record whose checksum was found right, its codes not decoded yet: views into the stored bytes.
+    A record whose checksum was found right, its codes not decoded yet: views of the stored bytes.
 
     :param window_lengths: int32 (n_windows,).
     :param offsets: uint32 (n_tokens, 2).
@@ -81,7 +82,7 @@ def unpack_batch(data: Sequence[bytes], codec: RepresentationCodec) -> list[Pass
     return decode_records([read_record(record, codec) for record in data], codec)
 
 
-def read_record(data: bytes, codec: RepresentationCodec) -> Record:
+def read_record(data: Buffer, codec: RepresentationCodec) -> Record:
     """
     Check a record and find its parts, without decoding.
 
@@ -124,19 +125,17 @@ def has_tokens(data: bytes) -> bool:
 
 def decode_records(records: Sequence[Record], codec: RepresentationCodec) -> list[PassageRepresentation]:
     """
-    Decode the codes of several records with one call of the codec.
+    Decode the codes of several records with one call of the codec. Nothing returned is a view of a record.
 
     :param records: what `read_record` returned.
     :param codec: the codec they were packed with.
     """
     sizes = [len(record.codes) for record in records]
-    if not any(sizes):
-        states = np.empty((0, codec.dimension), np.float32)
-    else:
-        codes = records[0].codes if len(records) == 1 else np.concatenate([record.codes for record in records])
-        states = codec.decode(codes)
+    # an untrained codec will do for passages without tokens
+    codes = [record.codes for record in records if len(record.codes)]
+    states = codec.decode(*codes) if codes else np.empty((0, codec.dimension), np.float32)
     ends = np.cumsum(sizes).tolist()
     return [
-        PassageRepresentation(record.window_lengths, record.offsets, states[end - size : end])
+        PassageRepresentation(record.window_lengths.copy(), record.offsets.copy(), states[end - size : end])
         for record, size, end in zip(records, sizes, ends, strict=True)
     ]

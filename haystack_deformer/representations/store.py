@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 S = TypeVar("S", bound="RepresentationStore")
+T = TypeVar("T")
+
+Buffer: TypeAlias = bytes | memoryview
+"""A record: bytes, or a view of where the store has them."""
 
 MAX_KEY_BYTES = 511
 """LMDB's limit; every backend keeps to it, so that records can move from one to another."""
@@ -45,6 +49,16 @@ class RepresentationStore(ABC):
         check_keys(keys)
 
     @abstractmethod
+    def read(self, keys: Sequence[bytes], use: Callable[[list[Buffer | None]], T]) -> T:
+        """
+        Read several records in one go, from one state of the store, where they lie: no copy is made.
+
+        :param keys: the keys, in any order, repeated or not.
+        :param use: called with the record of each key, or None. The records end with the call, and what it makes of
+            them must not be a view of one. It may be called again, where the store grew meanwhile.
+        :returns: what `use` does.
+        """
+
     def get(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """
         Read several records in one go, from one state of the store.
@@ -52,6 +66,7 @@ class RepresentationStore(ABC):
         :param keys: the keys, in any order, repeated or not.
         :returns: for each key its record, or None.
         """
+        return self.read(keys, lambda records: [None if record is None else bytes(record) for record in records])
 
     @abstractmethod
     def contains(self, keys: Sequence[bytes]) -> list[bool]:

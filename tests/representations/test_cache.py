@@ -33,6 +33,21 @@ def test_put_and_get(path, make):
         assert representations.get([keys[0]]) == [None]
 
 
+@pytest.mark.parametrize("codec", ["Flat", "SQfp16", "SQ8"])
+def test_what_was_got_stays_when_the_store_does_not(path, make, codec):
+    """Records are decoded where the store has them, and nothing that is returned lies there."""
+    with Representations.open(manifest(codec), path) as representations:
+        passage = make(700)
+        representations.put({b"a": passage})
+        [found] = representations.get([b"a"])
+        expected = representations.roundtrip(passage)
+        representations.delete([b"a"])
+        representations.compact()
+        representations.put({bytes([number]): make(700) for number in range(20)})
+    for name in ("window_lengths", "offsets", "states"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+
+
 def test_keys_depend_on_text_and_fingerprint_alone():
     one = Representations.open(manifest())
     texts = ["", "a", "A", "é", "e\u0301", "\ud800", "😀", "a\0", "א"]

@@ -79,6 +79,21 @@ def test_fp16_decodes_every_value_as_faiss_does():
     np.testing.assert_array_equal(RepresentationCodec("SQfp16", 4).decode(codes), index.sa_decode(codes))
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ["SQfp16", "SQ8", "Flat", "PQ8"])
+def test_several_are_decoded_as_one(vectors, name):
+    codec = RepresentationCodec(name, 32)
+    codec.train(vectors)
+    codes = codec.encode(vectors[:100])
+    stored = np.frombuffer(codes.tobytes(), np.uint8).reshape(codes.shape)  # as of a record: not to be written to
+    decoded = codec.decode(stored[:1], stored[1:1], stored[1:40], stored[40:])
+    np.testing.assert_array_equal(decoded, codec.decode(codes))
+    for part in (decoded, codec.decode(stored)):
+        assert not np.shares_memory(part, stored)
+    with pytest.raises(ValueError, match="Expected codes of shape"):
+        codec.decode(stored, stored[:, :-1])
+
+
 def test_fp16_leaves_its_input_alone():
     vectors = np.array([[1e9]], np.float32)
     RepresentationCodec("SQfp16", 1).encode(vectors)

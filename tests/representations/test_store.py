@@ -27,6 +27,24 @@ def test_records_by_key(store):
     assert len(store) == 2
 
 
+def test_records_where_they_lie(store):
+    store.put({b"a": b"1" * 10_000, b"b": b""})
+    assert store.read([b"b", b"nothing", b"a"], lambda found: [one and bytes(one[:3]) for one in found]) == [
+        *(b"", None, b"111"),
+    ]
+    assert store.read([], len) == 0
+
+    def fail(_):
+        msg = "of what reads"
+        raise ZeroDivisionError(msg)
+
+    with pytest.raises(ZeroDivisionError, match="of what reads"):
+        store.read([b"a"], fail)
+    # nothing is held after an error: a write goes on
+    store.put({b"a": b"2"})
+    assert store.get([b"a"]) == [b"2"]
+
+
 def test_delete_counts_what_was_there(store):
     store.put({bytes([i]): b"x" for i in range(5)})
     assert store.delete([b"\0", b"\1", b"\1", b"nothing"]) == 2
@@ -44,6 +62,7 @@ def test_keys_that_are_none(store, key):
     for call in (
         lambda: store.prefetch([key]),
         lambda: store.get([key]),
+        lambda: store.read([key], len),
         lambda: store.contains([key]),
         lambda: store.delete([key]),
     ):
