@@ -17,17 +17,18 @@ class FileLock:
     it. Without effect on Windows.
 
     :param path: the lock's own file, made where it does not exist; it stays.
-    :raises BlockingIOError: where it is held, in this process or another.
+    :param wait: whether to wait where it is held.
+    :raises BlockingIOError: where it is held, in this process or another, and `wait` is False.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, wait: bool = False) -> None:
         self._file: int | None = None
         if fcntl is None:
             return
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BaseException:
             os.close(file)
             raise
         self._file = file

@@ -32,6 +32,15 @@ def as_int(name: str, value: Any, least: int = 1) -> int:
     raise ValueError(msg)
 
 
+def with_paths_as_text(parameters: dict[str, Any]) -> dict[str, Any]:
+    """
+    Parameters as YAML keeps them: it would write a path in a form that nobody reads.
+
+    :param parameters: by name.
+    """
+    return {name: os.fspath(value) if isinstance(value, os.PathLike) else value for name, value in parameters.items()}
+
+
 def as_optional_int(name: str, value: Any, least: int = 1) -> int | None:
     """
     A whole number or None, for which an environment variable has the empty text.

@@ -191,11 +191,11 @@ class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, SteadyVectors, FAIS
         defaults = {name: parameter.default for name, parameter in signature(type(self)).parameters.items()}
         own = ("faiss_index_path", "faiss_config_path", *_BESIDE_THE_PATHS)
         params = {name: value if name in own else defaults[name] for name, value in params.items()}
-        return {
-            name: str(value) if isinstance(value, Path) else value
-            for name, value in params.items()
-            if return_defaults or value != defaults[name]
-        }
+        return {name: value for name, value in params.items() if return_defaults or value != defaults[name]}
+
+    def _create_document_field_map(self) -> Dict[str, str]:
+        """As other stores have it; the parent names the index in place of the field."""
+        return {self.embedding_field: "embedding"}
 
     def _as_document(self, document: Union[Dict[str, Any], Document]) -> Document:
         made = super()._as_document(document)

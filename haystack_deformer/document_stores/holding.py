@@ -20,6 +20,7 @@ from haystack_deformer.document_stores.sql import SQLDocumentAccess
 from haystack_deformer.document_stores.states import StoreStates
 from haystack_deformer.document_stores.updating import IndexUpdater
 from haystack_deformer.document_stores.writing import DocumentWriter
+from haystack_deformer.parameters import with_paths_as_text
 from haystack_deformer.passages import PassageEncoder
 from haystack_deformer.representations import Representations
 
@@ -29,6 +30,14 @@ class HoldsRepresentations(HidesReferences, AnyStore):
 
     deformer_model: str
     """Name or path of the model whose states are stored."""
+
+    def get_params(self, return_defaults: bool = False) -> dict[str, Any]:
+        """
+        The parameters as YAML files name them.
+
+        :param return_defaults: whether those are named too that were not given.
+        """
+        return with_paths_as_text(super().get_params(return_defaults))
 
     def _init_representations(self, deformer_model: str | None, **parameters: Any) -> None:
         """

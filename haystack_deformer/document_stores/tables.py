@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from haystack.document_stores.filter_utils import LogicalFilterClause
+from haystack.document_stores.filter_utils import (
+    AndOperation,
+    InOperation,
+    LogicalFilterClause,
+    NinOperation,
+    NotOperation,
+    OrOperation,
+)
 from haystack.document_stores.sql import DocumentORM, MetaDocumentORM
 from haystack.schema import FilterType
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import aliased
 
 from haystack_deformer.document_stores.meta_order import OrderedMeta
@@ -52,7 +59,7 @@ def matching(query: Any, index: str, filters: FilterType | None) -> Any:
     Narrow a query of documents.
 
     Haystack's filters look for meta by the id of a document, and find a document of one index by the meta that another
-    index has of the same id; and they compare numbers as text.
+    index has of the same id; they compare numbers as text; and what has no meta fits neither `$not` nor `$nin`.
 
     :param query: over `DocumentORM`.
     :param index: where.
@@ -62,6 +69,22 @@ def matching(query: Any, index: str, filters: FilterType | None) -> Any:
     if filters:
         of_the_index = select(MetaDocumentORM).where(unindexed(MetaDocumentORM.document_index) == index).subquery()
         meta = OrderedMeta(aliased(MetaDocumentORM, of_the_index), query.session.get_bind().dialect.name)
-        wanted = LogicalFilterClause.parse(filters).convert_to_sql(meta)
-        query = query.filter(DocumentORM.id.in_(wanted))
+        query = query.filter(_fits(LogicalFilterClause.parse(filters), meta))
     return query
+
+
+def _fits(condition: Any, meta: OrderedMeta) -> Any:
+    """
+    What filters say, of documents: Haystack looks through the meta, where one without any is not to be found.
+
+    As `evaluate` of the same classes: a field that is not there is none of the values of `$nin`.
+    """
+    if isinstance(condition, NotOperation):
+        return ~or_(*(_fits(part, meta) for part in condition.conditions))
+    if isinstance(condition, AndOperation):
+        return and_(*(_fits(part, meta) for part in condition.conditions))
+    if isinstance(condition, OrOperation):
+        return or_(*(_fits(part, meta) for part in condition.conditions))
+    if isinstance(condition, NinOperation):
+        return ~_fits(InOperation(condition.field_name, condition.comparison_value), meta)
+    return DocumentORM.id.in_(condition.convert_to_sql(meta))

@@ -22,6 +22,7 @@ from haystack_deformer.parameters import (
     as_optional_int,
     as_optional_text,
     as_token,
+    with_paths_as_text,
 )
 from haystack_deformer.passages import PassageEncoder, default_device
 
@@ -162,6 +163,14 @@ class DeFormerReader(AnswerAttributes, EvaluatesReader, TellsOfReading, BaseRead
     def encoder(self) -> PassageEncoder:
         """The model and its tokenizer, shared with the store of the same model in this process."""
         return self._reader.encoder
+
+    def get_params(self, return_defaults: bool = False) -> Dict[str, Any]:
+        """
+        The parameters as YAML files name them.
+
+        :param return_defaults: whether those are named too that were not given.
+        """
+        return with_paths_as_text(super().get_params(return_defaults))
 
     def predict(self, query: str, documents: List[Document], top_k: Optional[int] = None) -> Dict[str, Any]:
         """

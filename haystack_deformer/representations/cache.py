@@ -19,7 +19,7 @@ from haystack_deformer.representations.folder import RECORDS_NAME, Representatio
 from haystack_deformer.representations.lmdb_store import LmdbRepresentationStore
 from haystack_deformer.representations.manifest import RepresentationManifest
 from haystack_deformer.representations.memory import MemoryRepresentationStore
-from haystack_deformer.representations.record import decode_records, pack, read_record
+from haystack_deformer.representations.record import decode_records, is_readable, pack, read_record
 from haystack_deformer.representations.representation import PassageRepresentation
 from haystack_deformer.representations.shared_codec import SharedCodec, TrainingSample
 from haystack_deformer.representations.store import Buffer, RepresentationStore, StoreStatistics
@@ -289,8 +289,10 @@ class Representations:
             ", ".join(key.hex() for key in keys[:10]) + (", ..." if len(keys) > 10 else ""),
             unusable[keys[0]],
         )
+        codec = self.codec
         try:
-            self.store.delete(keys)
+            # another may have written a right one in its place meanwhile
+            self.store.delete(keys, unless=lambda record: is_readable(record, codec))
         except StoreReadOnlyError:
             return
         except RepresentationStoreError as problem:

@@ -14,6 +14,8 @@ MAX_SQ_TRAINING_VECTORS = 65_536
 PQ_VECTORS_PER_CENTROID = 39  # faiss' own advice (ClusteringParameters::min_points_per_centroid)
 
 _PRIOR_VECTORS = 8
+_MOST_RECOMMENDED = 160_000
+"""What 12 bits should have; a vector of a large model is 4 kB."""
 _BITS = {
     faiss.ScalarQuantizer.QT_8bit: 8,
     faiss.ScalarQuantizer.QT_6bit: 6,
@@ -76,7 +78,8 @@ def recommended_vectors(index: Any) -> int:
     _, coder = _parts(index)
     good = SQ_TRAINING_VECTORS if required_vectors(index) else 0
     if _by_product(coder):
-        good = PQ_VECTORS_PER_CENTROID * int(coder.pq.ksub)
+        # with 16 bits faiss' advice would be gigabytes of states
+        good = min(PQ_VECTORS_PER_CENTROID * int(coder.pq.ksub), _MOST_RECOMMENDED)
     return max(good, required_vectors(index))
 
 
@@ -189,6 +192,11 @@ def _is_codec(index: Any) -> bool:
     if not all(isinstance(transform, _TRANSFORMS) for transform in transforms):
         return False
     if any(isinstance(t, faiss.PCAMatrix) and (t.eigen_power != 0 or t.d_out > t.d_in) for t in transforms):
+        return False
+    # one that keeps fewer dimensions loses what is in the others, whatever that is
+    if any(isinstance(t, faiss.RandomRotationMatrix) and t.d_out < t.d_in for t in transforms):
+        return False
+    if any(t.d_out < 1 for t in transforms):
         return False
     if isinstance(coder, faiss.IndexScalarQuantizer):
         return coder.sq.qtype in _BITS  # not SQ8_direct, which keeps whole numbers only

@@ -42,10 +42,15 @@ class Gate:
     def close(self) -> None:
         """Wait for everyone to leave, and let nobody in until :meth:`open`."""
         self._turn.acquire()
-        with self._condition:
-            self._closed = True
-            while self._inside:
-                self._condition.wait()
+        try:
+            with self._condition:
+                self._closed = True
+                while self._inside:
+                    self._condition.wait()
+        except BaseException:
+            # an interrupt: who comes after would wait for ever
+            self.open()
+            raise
 
     def open(self) -> None:
         """Let others in again."""

@@ -6,12 +6,13 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 import lmdb
 
+from haystack_deformer.file_lock import FileLock
 from haystack_deformer.files import write_first
 from haystack_deformer.representations.files import storage_errors
 from haystack_deformer.representations.gate import Gate
@@ -71,6 +72,7 @@ class SharedEnvironment:
         if lock:
             env.reader_check()
         self._file = _identity(self.data_file)
+        self.is_open = True
         return env
 
     @contextmanager
@@ -81,7 +83,7 @@ class SharedEnvironment:
         :param write: whether to take the write lock, of which there is one in all processes.
         :param buffers: whether records come as views that end with the transaction, in place of bytes.
         """
-        with self._gate.shared():
+        with self._turn_to_write() if write else nullcontext(), self._gate.shared():
             txn = self._begin(write, buffers)
             try:
                 yield txn
@@ -93,9 +95,21 @@ class SharedEnvironment:
             else:
                 txn.abort()
 
+    @contextmanager
+    def _turn_to_write(self) -> Iterator[None]:
+        # LMDB's own write lock is waited for inside the gate, where who waits keeps a larger map away from all readers
+        lock = None
+        with suppress(OSError):  # it is LMDB's that keeps writers apart
+            lock = FileLock(self.path.parent / "write.lock", wait=True)
+        try:
+            yield
+        finally:
+            if lock is not None:
+                lock.release()
+
     def is_current(self) -> bool:
         """Whether the file at its path is still the one that is open: not where the folder was removed or made anew."""
-        return _identity(self.data_file) == self._file
+        return self.is_open and _identity(self.data_file) == self._file
 
     def _begin(self, write: bool, buffers: bool) -> Any:
         try:
@@ -132,18 +146,29 @@ class SharedEnvironment:
         """
         with self._gate.exclusive():
             if self._env.info()["map_size"] <= seen:
-                self._env.set_mapsize(2 * seen)
+                self._set_map_size(2 * seen)
 
     def follow(self) -> None:
         """Take over the map's size from another process that made it grow."""
         with self._gate.exclusive():
-            self._env.set_mapsize(0)
+            self._set_map_size(0)
+
+    def _set_map_size(self, size: int) -> None:
+        try:
+            self._env.set_mapsize(size)
+        except lmdb.Error:
+            # no room for the larger map: LMDB has let go of the smaller one, with which reading goes on
+            self._open_again()
+            raise
 
     def reopen(self) -> None:
         """Begin anew after LMDB has declared the environment unusable, as it does when it fails to write its head."""
         with self._gate.exclusive():
-            self._env.close()
-            self._env = self._open()
+            self._open_again()
+
+    def _open_again(self) -> None:
+        self.close()
+        self._env = self._open()
 
     def pause(self) -> None:
         """Wait for this process' transactions to end and let none begin."""
@@ -155,6 +180,7 @@ class SharedEnvironment:
 
     def close(self) -> None:
         """Close the environment; there must be no transaction."""
+        self.is_open = False
         self._env.close()
 
 
@@ -176,9 +202,14 @@ class EnvironmentRegistry:
         with self.lock:
             name = os.path.realpath(path)
             found = self._environments.get(name)
-            # one whose file was removed is left to those who hold it: what they write is lost
-            if found is None or not found.is_current():
-                found = self._environments[name] = SharedEnvironment(Path(name), map_size)
+            if found is not None:
+                # counted before it is looked at: the garbage collector may close the last store on it meanwhile
+                found.users += 1
+                if found.is_current():
+                    return found
+                # one whose file was removed is left to those who hold it: what they write is lost
+                self.release(found)
+            found = self._environments[name] = SharedEnvironment(Path(name), map_size)
             found.users += 1
             return found
 
@@ -201,7 +232,8 @@ class EnvironmentRegistry:
     def before_fork(self) -> None:
         """Wait for all transactions to end: a child that inherited one would clear the parent's reader slot."""
         self.lock.acquire()
-        for environment in self._environments.values():
+        # the garbage collector may take one away meanwhile
+        for environment in list(self._environments.values()):
             environment.pause()
 
     def after_fork_in_parent(self) -> None:

@@ -92,11 +92,19 @@ class LmdbRepresentationStore(RepresentationStore):
         if records:
             self._write(write)
 
-    def delete(self, keys: Sequence[bytes]) -> int:
+    def delete(self, keys: Sequence[bytes], unless: Callable[[Buffer], bool] | None = None) -> int:
         """Remove records in one transaction: see :meth:`RepresentationStore.delete`."""
         check_keys(keys)
         self._require_writable()
-        return self._write(lambda txn, _environment, _generation: sum(map(txn.delete, sorted(keys)))) if keys else 0
+
+        def remove(txn: lmdb.Transaction[bytes], _environment: SharedEnvironment, _generation: int) -> int:
+            wanted = sorted(keys)
+            if unless is not None:
+                found = {key: txn.get(key) for key in wanted}
+                wanted = [key for key, record in found.items() if record is not None and not unless(record)]
+            return sum(map(txn.delete, wanted))
+
+        return self._write(remove) if keys else 0
 
     def keys(self) -> Iterator[bytes]:
         """Go through the keys in ascending order, in short transactions: see :meth:`RepresentationStore.keys`."""
@@ -184,7 +192,8 @@ class LmdbRepresentationStore(RepresentationStore):
         while True:
             generation = self._generations.current()
             held = self._held
-            if held and held[0].pid == os.getpid() and held[1] == generation:
+            # one that could not be opened again, for want of memory, may be now
+            if held and held[0].pid == os.getpid() and held[1] == generation and held[0].is_open:
                 if held[0].is_current():
                     return held
                 if self._generations.current() != generation:

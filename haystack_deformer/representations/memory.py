@@ -44,11 +44,16 @@ class MemoryRepresentationStore(RepresentationStore):
         with self._lock:
             self._records.update(records)
 
-    def delete(self, keys: Sequence[bytes]) -> int:
+    def delete(self, keys: Sequence[bytes], unless: Callable[[Buffer], bool] | None = None) -> int:
         """Remove records: see :meth:`RepresentationStore.delete`."""
         check_keys(keys)
         with self._lock:
-            return sum(self._records.pop(key, None) is not None for key in keys)
+            wanted = [key for key in dict.fromkeys(keys) if key in self._records]
+            return sum(
+                self._records.pop(key, None) is not None
+                for key in wanted
+                if unless is None or not unless(self._records[key])
+            )
 
     def keys(self) -> Iterator[bytes]:
         """Go through the keys there are at the call, in ascending order."""

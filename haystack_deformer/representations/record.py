@@ -114,6 +114,20 @@ def read_record(data: Buffer, codec: RepresentationCodec) -> Record:
     return Record(lengths, offsets.reshape(tokens, 2), codes.reshape(tokens, code_size))
 
 
+def is_readable(data: Buffer, codec: RepresentationCodec) -> bool:
+    """
+    Whether `read_record` takes a record.
+
+    :param data: what `pack` returned, possibly damaged.
+    :param codec: the codec it was packed with.
+    """
+    try:
+        read_record(data, codec)
+    except CorruptRecordError:
+        return False
+    return True
+
+
 def has_tokens(data: bytes) -> bool:
     """
     Tell, from the header alone, whether a record holds any states.

@@ -87,11 +87,12 @@ class RepresentationStore(ABC):
         """
 
     @abstractmethod
-    def delete(self, keys: Sequence[bytes]) -> int:
+    def delete(self, keys: Sequence[bytes], unless: Callable[[Buffer], bool] | None = None) -> int:
         """
         Remove records; keys without one are passed over.
 
         :param keys: the keys.
+        :param unless: called with each record; where it returns True the record stays.
         :returns: how many records were removed.
         :raises StoreReadOnlyError: the store can only be read.
         """

@@ -167,8 +167,12 @@ class Pipelines:
             logger.warning("%s has no pipeline %r, only %s: uploads are answered by 501.", path, indexing, names)
         stores = {id(c): c for c in components.values() if isinstance(c, BaseDocumentStore)}
         if len(stores) > 1:
-            logger.warning("%s has several document stores: /documents and /feedback use that of the query.", path)
-        store = query_pipeline.get_document_store() or next(iter(stores.values()), None)
+            logger.warning(
+                "%s has several document stores: /documents and /feedback use that of the query; of two there, the one "
+                "that uploads are written to.",
+                path,
+            )
+        store = _served_store(query_pipeline, indexing_pipeline) or next(iter(stores.values()), None)
         if isinstance(store, SQLDocumentStore) and not isinstance(store.session, scoped_session):
             # ours see to it themselves, Haystack's own do not
             give_threads_their_sessions(store)
@@ -187,3 +191,16 @@ class Pipelines:
         names = [name for name, node in nodes.items() if node is self.document_store]
         # the empty name means the default too, but not to all methods of all stores
         return (ServedPipeline.given(names[0], "index", params) or None) if names else None
+
+
+def _served_store(query: Pipeline, indexing: Pipeline | None) -> BaseDocumentStore | None:
+    """Of the query's stores one that uploads go to, else the first; Haystack's own way raises where there are two."""
+    asked, written = ([] if pipeline is None else _stores_of(pipeline) for pipeline in (query, indexing))
+    return next((store for store in asked if any(store is other for other in written)), next(iter(asked), None))
+
+
+def _stores_of(pipeline: Pipeline) -> list[BaseDocumentStore]:
+    """Nodes that are stores, and the stores that nodes ask, in the pipeline's order."""
+    nodes = [pipeline.get_node(name) for name in pipeline.graph.nodes]
+    found = [node if isinstance(node, BaseDocumentStore) else getattr(node, "document_store", None) for node in nodes]
+    return [store for store in found if isinstance(store, BaseDocumentStore)]

@@ -104,6 +104,34 @@ def test_a_value_that_is_none(store: Any) -> None:
     assert {document.id for document in store.get_all_documents()} == {"a"}
 
 
+def test_what_is_not_in_the_meta(store: Any) -> None:
+    """A document without any meta is one as well, with states and without: it fits what says what is not to be."""
+    store.write_documents(
+        [
+            Document(content="paris is a city", id="none"),
+            Document(content=" ", id="blank"),
+            Document(content="berlin is a city", id="draft", meta={"type": "draft", "year": 1}),
+            Document(content="the river", id="year", meta={"year": 2}),
+        ]
+    )
+    for filters, fitting in (
+        ({"$not": {"type": "draft"}}, {"none", "blank", "year"}),
+        ({"type": {"$nin": ["draft"]}}, {"none", "blank", "year"}),
+        ({"type": {"$nin": ["other"]}, "year": {"$nin": [2]}}, {"none", "blank", "draft"}),
+        ({"$not": {"$or": {"type": "draft", "year": 2}}}, {"none", "blank"}),
+        ({"$not": {"$not": {"type": "draft"}}}, {"draft"}),
+        ({"$not": {"year": {"$nin": [1]}}}, {"draft"}),
+        ({"$or": [{"year": 2}, {"$not": {"year": {"$gte": 0}}}]}, {"none", "blank", "year"}),
+        # of a field that is not there nothing is known
+        ({"type": {"$ne": "draft"}}, set()),
+    ):
+        assert {document.id for document in store.get_all_documents(filters=filters)} == fitting, filters
+        assert store.get_document_count(filters=filters) == len(fitting)
+    store.delete_documents(filters={"$not": {"type": "draft"}})
+    assert {document.id for document in store.get_all_documents()} == {"draft"}
+    assert store.describe_representations()["count"] == 1
+
+
 def test_comparisons() -> None:
     found = comparisons({"name": ["a"], "$not": [{"year": 1}, {"year": {"$gt": 2, "$lt": 5}}]})
     assert [tuple(comparison) for comparison in found] == [

@@ -19,9 +19,8 @@ class TestDeFormerFAISSDocumentStore(DocumentStoreBaseTestAbstract):
 
     # of a mix of documents with and without vectors FAISS adds none
     test_get_embedding_count = fails_on_the_parent
-    # filters on numbers and negations do not work in SQL
+    # a document without the field, and vectors in the meta: what SQL compares are single values that are there
     test_ne_filters = fails_on_the_parent
-    test_nin_filters = fails_on_the_parent
     test_comparison_filters = fails_on_the_parent
     test_nested_condition_filters = fails_on_the_parent
     test_nested_condition_not_filters = fails_on_the_parent
@@ -29,7 +28,6 @@ class TestDeFormerFAISSDocumentStore(DocumentStoreBaseTestAbstract):
     test_delete_labels_by_filter_id = fails_on_the_parent
     # an index that is gone counts 0 documents
     test_delete_index = fails_on_the_parent
-    test_custom_embedding_field = fails_on_the_parent
 
 
 class TestDeFormerInMemoryDocumentStore(DocumentStoreBaseTestAbstract):

@@ -7,6 +7,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -17,6 +18,7 @@ from haystack.nodes import BM25Retriever
 from haystack.schema import Document, Label
 
 from haystack_deformer.document_stores import DeFormerInMemoryDocumentStore
+from haystack_deformer.nodes import DeFormerReader
 
 PARIS, BERLIN = "paris is in france", "berlin is in germany"
 
@@ -135,6 +137,82 @@ def test_labels_and_documents_stay_apart(make_memory: Any) -> None:
     with pytest.raises(ValueError, match="The index 'label' is of labels"):
         store.write_documents([document], index="label")
     assert store.query("paris")[0].content == PARIS
+    # neither is deleted, or asked, as the other
+    with pytest.raises(ValueError, match="The index 'document' is of documents"):
+        store.delete_labels(index="document")
+    with pytest.raises(ValueError, match="The index 'label' is of labels"):
+        store.delete_documents(index="label")
+    assert store.query("paris", index="label") == []
+    assert (store.get_document_count(), store.get_label_count()) == (1, 1)
+    assert store.describe_representations()["count"] == 1
+    store.delete_labels()
+    store.delete_documents(index="more")
+    assert (store.get_document_count(), store.get_label_count()) == (1, 0)
+
+
+class TestKeywordsWithFilters:
+    """Haystack's store passes over them, and answers from documents that were to be left out."""
+
+    @pytest.fixture
+    def filled(self, make_memory: Any) -> Any:
+        store = make_memory(use_bm25=True)
+        store.write_documents(
+            [Document(content=f"paris {'is ' * number}nice", id=str(number), meta={"n": number}) for number in range(6)]
+        )
+        return store
+
+    def test_leave_the_others_in_their_order(self, filled: Any) -> None:
+        everything = [document.id for document in filled.query("paris")]
+        assert len(everything) == 6
+        for filters, left in (({"n": {"$lt": 3}}, "012"), ({"$not": {"n": [0, 1]}}, "2345"), ({"m": 1}, "")):
+            found = filled.query("paris", filters=filters)
+            assert [document.id for document in found] == [name for name in everything if name in left]
+            assert BM25Retriever(filled).retrieve("paris", filters=filters, top_k=2) == found[:2]
+
+    def test_of_many_questions(self, filled: Any) -> None:
+        retriever = BM25Retriever(filled)
+        both = retriever.retrieve_batch(["paris", "nice"], filters={"n": [4, 5]})
+        assert [{document.id for document in found} for found in both] == [{"4", "5"}] * 2
+        each = retriever.retrieve_batch(["paris", "nice"], filters=[{"n": 3}, None], top_k=3)
+        assert [len(found) for found in each] == [1, 3]
+        with pytest.raises(ValueError, match="1 filters for 2 questions"):
+            retriever.retrieve_batch(["paris", "nice"], filters=[{"n": 3}])
+
+    def test_of_which_haystack_would_pass_over_a_part(self, filled: Any) -> None:
+        with pytest.raises(ValueError, match="no operator"):
+            filled.query("paris", filters={"n": {"$like": 1}})
+
+
+def test_only_new_documents_are_embedded(make_memory: Any) -> None:
+    """Haystack's store takes the vectors of all away, and then finds none."""
+    store = make_memory(embedding_dim=2, embedding_field="vector")
+    store.write_documents([{"content": PARIS, "vector": np.array([1.0, 0.0], dtype="float32")}])
+    store.write_documents([Document(content=BERLIN)])
+    asked: list[str] = []
+
+    class Embeds:
+        def embed_documents(self, documents: list[Document]) -> np.ndarray:
+            asked.extend(document.content for document in documents)
+            return np.full((len(documents), 2), 0.5, dtype="float32")
+
+    store.update_embeddings(Embeds(), update_existing_embeddings=False)
+    assert asked == [BERLIN]
+    kept = {
+        document.content: document.embedding.tolist() for document in store.get_all_documents(return_embedding=True)
+    }
+    assert kept == {PARIS: [1.0, 0.0], BERLIN: [0.5, 0.5]}
+    store.update_embeddings(Embeds(), update_existing_embeddings=False)
+    assert asked == [BERLIN]
+
+
+def test_a_path_is_saved_as_text(make_memory: Any, tiny_deformer: Path, tmp_path: Path) -> None:
+    pipeline = Pipeline()
+    pipeline.add_node(make_memory(deformer_model=tiny_deformer, representation_path=tmp_path / "r"), "Store", ["File"])
+    pipeline.add_node(DeFormerReader(tiny_deformer, use_gpu=False), "Reader", ["Store"])
+    pipeline.save_to_yaml(tmp_path / "pipeline.yaml")
+    loaded = Pipeline.load_from_yaml(tmp_path / "pipeline.yaml")
+    assert loaded.get_node("Store").deformer_model == str(tiny_deformer)
+    assert loaded.get_node("Reader").model_name_or_path == str(tiny_deformer)
 
 
 def test_query_names_its_index_by_place(make_memory: Any) -> None:

@@ -231,3 +231,22 @@ def test_codec_that_faiss_does_not_know(folder):
     with pytest.raises(ValueError, match=r"'SQ5'.*SQfp16"):
         Representations.open(manifest("SQ5"), folder)
     assert not folder.exists()
+
+
+def test_a_record_that_was_mended_meanwhile_stays(path, make, monkeypatch):
+    passage = make(700)
+    with Representations.open(manifest(), path) as one, Representations.open(manifest(), path) as other:
+        one.put({b"a": passage, b"b": passage})
+        [record] = one.store.get([b"a"])
+        damaged = record[:-1] + bytes([record[-1] ^ 1])
+        one.store.put({b"a": damaged, b"b": damaged})
+        delete = one.store.delete
+
+        def late(keys, **values):
+            other.put({b"a": passage})
+            return delete(keys, **values)
+
+        monkeypatch.setattr(one.store, "delete", late)
+        assert one.get([b"a", b"b"]) == [None, None]
+        assert other.contains([b"a", b"b"]) == [True, False]
+        assert_close(other.get([b"a"])[0], passage)

@@ -116,6 +116,7 @@ def test_values_that_are_not_finite(name, value):
     [
         *("", "foo", "HNSW32", "IVF4,SQ8", "SQ8_direct", "L2norm,SQ8", "PQ7", "ITQ16,LSH", "LSH", "IDMap,SQ8"),
         *("SQ8,RFlat", "PCAW16,SQ8", "PCAWR16,Flat", "PCA64,SQ8"),
+        *("RR16,Flat", "RR16,SQ8", "PCA0,SQ8"),
     ],
 )
 def test_names_that_are_no_codec(name):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 import time
 
 import pytest
@@ -66,6 +67,36 @@ def test_map_grown_by_another_process(path, run, finish):
         finish(run("LmdbRepresentationStore(sys.argv[1], 1 << 16).put({b'more': bytes(9_000_000)})", path))
         store.put({b"mine": b"2"})
         assert len(store) == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no lock of files")
+def test_a_writer_that_waits_for_another_process_keeps_no_reader_waiting(path, run, finish):
+    """Not even where the other has made the file larger, for which a reader has to be alone in its process."""
+    with LmdbRepresentationStore(path, map_size=1 << 16) as store:
+        store.put({b"mine": b"1"})
+        other = run(
+            """
+store = LmdbRepresentationStore(sys.argv[1], 1 << 16)
+store.put({b"theirs": bytes(900_000)})
+store._write(lambda *_: (print("locked", flush=True), sys.stdin.readline()))
+""",
+            path,
+        )
+        assert other.stdout.readline() == "locked\n"
+        writer = threading.Thread(target=store.put, args=({b"mine": b"2"},), daemon=True)
+        writer.start()
+        writer.join(0.5)
+        assert writer.is_alive()
+        found = []
+        reader = threading.Thread(target=lambda: found.extend(store.get([b"mine", b"theirs"])), daemon=True)
+        reader.start()
+        reader.join(30)
+        assert found == [b"1", bytes(900_000)]
+        other.stdin.write("\n")
+        other.stdin.flush()
+        finish(other)
+        writer.join(30)
+        assert store.get([b"mine"]) == [b"2"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork")

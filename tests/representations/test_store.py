@@ -51,6 +51,12 @@ def test_delete_counts_what_was_there(store):
     assert list(store.keys()) == [b"\2", b"\3", b"\4"]
 
 
+def test_delete_leaves_what_is_not_meant(store):
+    store.put({b"a": b"1", b"b": b"2", b"c": b"1"})
+    assert store.delete([b"c", b"a", b"b", b"b", b"nothing"], unless=lambda record: bytes(record) == b"1") == 1
+    assert store.get([b"a", b"b", b"c"]) == [b"1", None, b"1"]
+
+
 def test_nothing_at_all(store):
     store.put({})
     assert (store.prefetch([]), store.get([]), store.contains([]), store.delete([])) == (None, [], [], 0)

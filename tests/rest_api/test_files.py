@@ -15,8 +15,17 @@ from fastapi.testclient import TestClient
 from haystack.document_stores import SQLDocumentStore
 from haystack.nodes import TextConverter
 
+from haystack_deformer.rest_api import ServerSettings, create_app
 from haystack_deformer.rest_api.params import BOUNDS
 from haystack_deformer.rest_api.uploads import _check_zip, safe_name, saved
+
+
+@pytest.fixture(scope="module")
+def json_client(write_pipelines: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A server that reads JSON."""
+    path = write_pipelines(tmp_path_factory.mktemp("json"), "memory", TextConverter="JsonConverter")
+    with TestClient(create_app(ServerSettings(pipeline=path)), raise_server_exceptions=False) as client:
+        yield client
 
 
 def upload(client: TestClient, *files: tuple[str, bytes], **form: Any) -> Any:
@@ -143,6 +152,14 @@ def test_what_the_server_lacks_is_not_the_files_fault(client: TestClient, monkey
     response = upload(client, ("a.txt", b"paris"))
     assert response.status_code == 500
     assert "langdetect" not in response.text
+
+
+@pytest.mark.parametrize("content", ['{\n "content": "paris"\n}', '["paris"]', "[1]", '{"content": null}', "[[]]"])
+def test_json_that_is_no_documents(json_client: TestClient, content: str) -> None:
+    response = upload(json_client, ("a.json", content.encode()))
+    assert response.status_code == 400, response.text
+    assert "cannot read ['a.json']" in response.text
+    assert upload(json_client, ("a.json", b'{"content": "paris"}\n{"content": "berlin"}')).status_code == 200
 
 
 def test_no_files(client: TestClient) -> None:

@@ -46,6 +46,31 @@ def test_documents_are_found_after_a_restart(write_pipelines: Any, tmp_path: Pat
         assert 'states;desc="1 found and 0 computed"' in response.headers["server-timing"]
 
 
+def test_a_query_of_two_stores_is_served_from_the_one_that_is_written_to(
+    write_pipelines: Any, tmp_path: Path, tiny_deformer: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Haystack raises where it looks for the store of such a pipeline."""
+    parameters = f"{{deformer_model: {tiny_deformer}, use_bm25: true, use_gpu: false, progress_bar: false}}"
+    changes = {
+        "  - name: Converter\n": "  - name: Other\n    type: DeFormerInMemoryDocumentStore\n"
+        f"    params: {parameters}\n"
+        "  - name: Words\n    type: BM25Retriever\n    params: {document_store: Other}\n"
+        "  - name: Join\n    type: JoinDocuments\n"
+        "  - name: Converter\n",
+        "      - {name: Reader, inputs: [Retriever]}\n": "      - {name: Join, inputs: [Words, Retriever]}\n"
+        "      - {name: Reader, inputs: [Join]}\n",
+        "      - {name: Retriever, inputs: [Query]}\n": "      - {name: Words, inputs: [Query]}\n"
+        "      - {name: Retriever, inputs: [Query]}\n",
+    }
+    settings = ServerSettings(pipeline=write_pipelines(tmp_path, **changes))
+    with TestClient(create_app(settings)) as client:
+        pipelines = client.app.state.service.pipelines  # type: ignore[attr-defined]
+        assert pipelines.document_store is pipelines.indexing.get_node("DocumentStore")
+        assert client.post("/file-upload", files={"files": ("a.txt", b"paris is in france")}).status_code == 200
+        assert len(client.post("/query", json={"query": "where is paris?"}).json()["documents"]) == 1
+    assert "has several document stores" in caplog.text
+
+
 def test_an_indexing_pipeline_that_does_not_embed(write_pipelines: Any, tmp_path: Path) -> None:
     changes = {
         "{name: Retriever, inputs: [Converter]}": "{name: DocumentStore, inputs: [Converter]}",

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, File, Form, HTTPException, UploadFile
 from haystack.document_stores import BaseDocumentStore, SQLDocumentStore
-from haystack.nodes import BaseConverter, PreProcessor
+from haystack.nodes import BaseConverter, JsonConverter, PreProcessor
 
 from haystack_deformer.rest_api.characters import WholeJSONResponse, check_whole
 from haystack_deformer.rest_api.encoding import plain
@@ -99,10 +99,16 @@ def upload_file(
             raise
         except Exception as error:
             # a package that is missing, or a folder that may not be read, is no fault of the file's
-            ours = isinstance(error.__cause__ or error, _OUR_OWN)
-            if not ours and record.failed in {node.name for node in converters}:
-                names = [name for _, name in written]
-                raise HTTPException(400, f"{record.failed} cannot read {names}: {error.__cause__ or error}") from error
+            cause = error.__cause__ or error
+            failed = next((node for node in converters if node.name == record.failed), None)
+            names = [name for _, name in written]
+            if isinstance(failed, JsonConverter) and isinstance(cause, AttributeError):
+                # it takes whatever it goes through for an object
+                raise HTTPException(
+                    400, f"{record.failed} cannot read {names}: it reads a list of objects, or one object on each line."
+                ) from error
+            if failed is not None and not isinstance(cause, _OUR_OWN):
+                raise HTTPException(400, f"{record.failed} cannot read {names}: {cause}") from error
             raise
         documents = result.get("documents", [])
         record.counts["documents"] = len(documents)
