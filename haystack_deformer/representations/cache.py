@@ -159,7 +159,7 @@ class Representations:
             decoded = dict(zip(records, decode_records(list(records.values()), codec), strict=True))
             return [decoded.get(i) for i in range(len(keys))]
 
-        # where they lie: ten passages took 2.2 ms when they were copied before they were decoded, and take 1.5
+        # where they lie: ten passages took 2.3 ms when they were copied before they were decoded, and take 1.9
         found = self.store.read(keys, decode)
         if unusable:
             self._drop(unusable)
