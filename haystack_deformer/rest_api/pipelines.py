@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from fastapi import HTTPException
 from haystack import Pipeline
 from haystack.document_stores import BaseDocumentStore, SQLDocumentStore
-from haystack.nodes import BaseRetriever, DenseRetriever
+from haystack.nodes import BaseConverter, BaseRetriever, DenseRetriever
 from haystack.pipelines.config import (
     get_component_definitions,
     get_pipeline_definition,
@@ -60,13 +61,17 @@ class ServedPipeline(Pipeline):
         if node_id == self.root_node:
             return super()._run_node(node_id, node_input)
         with current_record().stage(node_id):
-            if self.max_documents is None:
-                return super()._run_node(node_id, node_input)
             node, documents = self.nodes()[node_id], node_input.get("documents") or ()
-            given = {name: self.given(node_id, name, node_input.get("params") or {}) for name in SPLITTING}
-            check_count(expected_documents(node, documents, given), self.max_documents)
+            if self.max_documents is not None:
+                given = {name: self.given(node_id, name, node_input.get("params") or {}) for name in SPLITTING}
+                check_count(expected_documents(node, documents, given), self.max_documents)
             output, stream = super()._run_node(node_id, node_input)
-            check_count(len(output.get("documents") or ()), self.max_documents)
+            made = output.get("documents") or ()
+            if self.max_documents is not None:
+                check_count(len(made), self.max_documents)
+            if isinstance(node, BaseConverter) and not made:
+                # a retriever would fail on no documents, as if the server were at fault
+                raise HTTPException(400, f"{node_id} cannot read the files: it finds no document in them.")
             return output, stream
 
     def run_request(self, params: dict[str, Any], *, debug: bool = False, **inputs: Any) -> dict[str, Any]:

@@ -154,11 +154,13 @@ def test_what_the_server_lacks_is_not_the_files_fault(client: TestClient, monkey
     assert "langdetect" not in response.text
 
 
-@pytest.mark.parametrize("content", ['{\n "content": "paris"\n}', '["paris"]', "[1]", '{"content": null}', "[[]]"])
+@pytest.mark.parametrize(
+    "content", ['{\n "content": "paris"\n}', '["paris"]', "[1]", '{"content": null}', "[[]]", "1", "[]"]
+)
 def test_json_that_is_no_documents(json_client: TestClient, content: str) -> None:
     response = upload(json_client, ("a.json", content.encode()))
     assert response.status_code == 400, response.text
-    assert "cannot read ['a.json']" in response.text
+    assert "cannot read" in response.text
     assert upload(json_client, ("a.json", b'{"content": "paris"}\n{"content": "berlin"}')).status_code == 200
 
 
