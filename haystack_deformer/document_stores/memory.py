@@ -2,142 +2,18 @@
 
 # Haystack makes its YAML schema from these types: they must be typing's own, and no strings
 
-from inspect import signature
 from typing import Any, Dict, List, Literal, Optional, Union
 
 import torch
 from haystack.document_stores import InMemoryDocumentStore
-from haystack.document_stores.filter_utils import LogicalFilterClause
-from haystack.schema import Document, Label
 
 from haystack_deformer.document_stores.arguments import representation_parameters
-from haystack_deformer.document_stores.filters import check_filters
-from haystack_deformer.document_stores.guarding import Guarded, guards
+from haystack_deformer.document_stores.guarded_memory import GuardedMemory
 from haystack_deformer.document_stores.mixin import DeFormerDocumentStoreMixin
 from haystack_deformer.parameters import as_bool, as_int
 
 _NOT_COPIED = ("_guard", "_label_guard", "_states", "_access", "_keeper", "_writer", "_updater")
 """Locks, handles and what holds the store itself."""
-
-
-@guards("get_label_count", "get_all_labels", by="label_guard")
-@guards(
-    "get_document_by_id",
-    "get_documents_by_id",
-    "query_by_embedding",
-    "query_by_embedding_batch",
-    "update_embeddings",
-    "get_document_count",
-    "get_embedding_count",
-    "update_document_meta",
-    "get_all_documents",
-    "get_all_documents_generator",
-    "delete_index",
-)
-class GuardedMemory(Guarded):
-    """Dictionaries that one thread reads at a time while another changes them; BM25 with filters, and without texts."""
-
-    def write_documents(self, documents: Any, index: Optional[str] = None, *args: Any, **kwargs: Any) -> None:
-        """As the parent does, which puts them among labels as well, and then can give neither."""
-        store: Any = super()
-        with self.guard:
-            self.check_kind(index, Document)
-            store.write_documents(documents, index, *args, **kwargs)
-
-    def write_labels(self, labels: Any, index: Optional[str] = None, *args: Any, **kwargs: Any) -> None:
-        """As the parent does, which puts them among documents as well, and then can give neither."""
-        store: Any = super()
-        with self.label_guard:
-            self.check_kind(index, Label)
-            store.write_labels(labels, index, *args, **kwargs)
-
-    def delete_documents(self, index: Optional[str] = None, *args: Any, **kwargs: Any) -> None:
-        """As the parent does, which deletes labels as well."""
-        store: Any = super()
-        with self.guard:
-            self.check_kind(index, Document)
-            store.delete_documents(index, *args, **kwargs)
-
-    def delete_labels(self, index: Optional[str] = None, *args: Any, **kwargs: Any) -> None:
-        """As the parent does, which deletes documents as well, and would leave their states."""
-        store: Any = super()
-        with self.label_guard:
-            self.check_kind(index, Label)
-            store.delete_labels(index, *args, **kwargs)
-
-    def check_kind(self, index: Optional[str], kind: type) -> None:
-        """
-        Refuse an index of documents for labels, and one of labels for documents: both are in one dictionary.
-
-        :param index: its name; None: the default one of the kind.
-        :param kind: `Document` or `Label`.
-        :raises ValueError: names the index.
-        """
-        store: Any = self
-        other, default = ("labels", store.label_index) if kind is Document else ("documents", store.index)
-        held = next(iter(store.indexes.get(index, {}).values()), None)
-        if index == default or not isinstance(held, (kind, type(None))):
-            msg = f"The index {index!r} is of {other} in this store: give another for {kind.__name__.lower()}s."
-            raise ValueError(msg)
-
-    def query(self, *args: Any, **kwargs: Any) -> List[Any]:
-        """As the parent does, which passes over filters, and raises where there was never a text, or none is left."""
-        store: Any = super()
-        arguments = signature(store.query).bind(*args, **kwargs).arguments
-        filters = arguments.pop("filters", None)
-        check_filters(filters)
-        with self.guard:
-            if self._finds_nothing(arguments.get("index")):
-                return []
-            if not filters:
-                return store.query(**arguments)
-            # of all, since how many of the best do not fit nobody knows
-            top_k = arguments.pop("top_k", signature(store.query).parameters["top_k"].default)
-            found = store.query(**arguments, top_k=None)
-        fits = LogicalFilterClause.parse(filters).evaluate
-        return [document for document in found if fits(document.meta)][:top_k]
-
-    def query_batch(self, *args: Any, **kwargs: Any) -> List[List[Any]]:
-        """As the parent does, which passes over filters; one for all questions, or a list with one for each."""
-        store: Any = super()
-        arguments = signature(store.query_batch).bind(*args, **kwargs).arguments
-        queries, filters = arguments.pop("queries"), arguments.pop("filters", None)
-        each = filters if isinstance(filters, list) else [filters] * len(queries)
-        if len(each) != len(queries):
-            msg = f"{len(each)} filters for {len(queries)} questions: give one for all, or a list with one for each."
-            raise ValueError(msg)
-        with self.guard:
-            return [self.query(query, own, **arguments) for query, own in zip(queries, each, strict=True)]
-
-    def _query(self, *args: Any, **kwargs: Any) -> List[Any]:
-        """As the parent does, which takes the vectors away before it looks for documents that have none."""
-        store: Any = super()
-        arguments = signature(store._query).bind(*args, **kwargs).arguments  # noqa: SLF001
-        if arguments.get("only_documents_without_embedding"):
-            arguments["return_embedding"] = True
-        return store._query(**arguments)  # noqa: SLF001
-
-    def update_bm25(self, index: Optional[str] = None) -> None:
-        """As the parent does, which divides by the number of different words."""
-        store: Any = super()
-        with self.guard:
-            if self._has_words(index):
-                store.update_bm25(index=index)
-
-    def _finds_nothing(self, index: Optional[str]) -> bool:
-        store: Any = self
-        # a store without BM25 is the parent's to refuse
-        return store.use_bm25 and not self._has_words(index)
-
-    def _has_words(self, index: Optional[str]) -> bool:
-        """Whether a text has a word that BM25 counts, or there is a table."""
-        store: Any = self
-        words = store.bm25_tokenization_regex
-        return any(
-            document.content_type == "table" or (document.content_type == "text" and words(document.content.lower()))
-            for document in store.indexes.get(index or store.index, {}).values()
-            if isinstance(document, Document)
-        )
 
 
 class DeFormerInMemoryDocumentStore(DeFormerDocumentStoreMixin, GuardedMemory, InMemoryDocumentStore):

@@ -182,6 +182,12 @@ class TestKeywordsWithFilters:
         with pytest.raises(ValueError, match="no operator"):
             filled.query("paris", filters={"n": {"$like": 1}})
 
+    def test_that_compare_numbers_with_texts(self, filled: Any) -> None:
+        filters = {"n": {"$gt": "one"}}
+        for ask in (lambda: filled.query("paris", filters=filters), lambda: filled.get_all_documents(filters=filters)):
+            with pytest.raises(ValueError, match=r"compare a field .* with what has no order beside it"):
+                ask()
+
 
 def test_only_new_documents_are_embedded(make_memory: Any) -> None:
     """Haystack's store takes the vectors of all away, and then finds none."""
