@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeAlias
 
 from tqdm import tqdm
 
+from haystack_deformer.inference.read_ahead import ReadAhead
 from haystack_deformer.inference.reading import Reading, report_reading
 from haystack_deformer.passages import PassageEncoder
 from haystack_deformer.passages.chunks import in_chunks
@@ -26,6 +28,9 @@ Of texts in UTF-8 whose states are held at once: some 100,000 tokens, 1.5 times 
 
 _Chunk: TypeAlias = dict[str, list[tuple[str, int]]]
 """Passages, each with the questions that are asked of it and the positions of these pairs."""
+
+_Stored: TypeAlias = Callable[[], list[PassageRepresentation | None]]
+"""Waits for the states of a chunk's passages; None where there are none."""
 
 
 class PassageReader:
@@ -65,6 +70,7 @@ class PassageReader:
         recorded = encoder.model.deformer_config.max_answer_length
         self.max_answer_length = recorded if max_answer_length is None else max_answer_length
         self.duplicate_filtering = duplicate_filtering
+        self._ahead = ReadAhead()
         self._warned = False
 
     def read(self, question: str, texts: Sequence[str]) -> Reading:
@@ -112,14 +118,14 @@ class PassageReader:
         states: dict[str, Floats] = {}
         with tqdm(total=len(pairs), desc="Reading", unit=" passages", disable=not progress_bar) as bar:
             for number, chunk in enumerate(chunks):
-                keys = self._prefetch(chunk, reading)
+                new = [question for question in _asked(chunk) if question not in states]
+                stored = self._begin_to_read(list(chunk), reading, meanwhile=bool(new))
                 # in this thread: where another's OpenMP helpers come on top, there are more than cores, and all of them
                 # sleep between two products; a question took half as long again, one passage 1.4 times as long
                 with reading.timings.measure("question"):
-                    for question in _asked(chunk):
-                        if question not in states:
-                            states[question] = self.runtime.encode_question(token_ids[question])
-                self._read_chunk(chunk, keys, states, reading, batch_size, bar)
+                    for question in new:
+                        states[question] = self.runtime.encode_question(token_ids[question])
+                self._read_chunk(chunk, stored, states, reading, batch_size, bar)
                 # of many questions those alone are held that are asked of further passages
                 states = {question: held for question, held in states.items() if last[question] > number}
         if reading.computed:
@@ -127,19 +133,21 @@ class PassageReader:
         report_reading(reading)
         return reading
 
-    def _prefetch(self, texts: Iterable[str], reading: Reading) -> list[bytes]:
-        """The keys of passages, whose states the disk reads while the questions are computed."""
+    def _begin_to_read(self, texts: Sequence[str], reading: Reading, *, meanwhile: bool) -> _Stored | None:
+        """What waits for the passages' states, which are read, or at least asked of the disk, meanwhile."""
         if self.representations is None:
-            return []
+            return None
         with reading.timings.measure("read"):
             keys = [self.representations.key(text) for text in texts]
+            if meanwhile and self.runtime.leaves_cores:
+                return self._ahead.start(self.representations, keys)
             self.representations.prefetch(keys)
-        return keys
+        return partial(self.representations.get, keys)
 
     def _read_chunk(
         self,
         chunk: _Chunk,
-        keys: Sequence[bytes],
+        stored: _Stored | None,
         states: dict[str, Floats],
         reading: Reading,
         batch_size: int | None,
@@ -147,7 +155,7 @@ class PassageReader:
     ) -> None:
         """Passages whose states are held together, and by nobody when this is done."""
         by_question: dict[str, list[tuple[int, PassageRepresentation]]] = defaultdict(list)
-        representations = self._representations(list(chunk), keys, reading)
+        representations = self._representations(list(chunk), stored, reading)
         for asked, representation in zip(chunk.values(), representations, strict=True):
             for question, position in asked:
                 by_question[question].append((position, representation))
@@ -158,14 +166,14 @@ class PassageReader:
             bar.update(len(passages))
 
     def _representations(
-        self, texts: Sequence[str], keys: Sequence[bytes], reading: Reading
+        self, texts: Sequence[str], stored: _Stored | None, reading: Reading
     ) -> list[PassageRepresentation]:
         """Stored states where there are any, computed ones elsewhere."""
-        stored: list[PassageRepresentation | None] = [None] * len(texts)
-        if self.representations is not None:
+        found: list[PassageRepresentation | None] = [None] * len(texts)
+        if stored is not None:
             with reading.timings.measure("read"):
-                stored = self.representations.get(keys)
-        missing = [number for number, representation in enumerate(stored) if representation is None]
+                found = stored()
+        missing = [number for number, representation in enumerate(found) if representation is None]
         reading.found += len(texts) - len(missing)
         reading.computed += len(missing)
         if missing:
@@ -175,12 +183,12 @@ class PassageReader:
                 for number in reversed(missing):
                     representation = made.pop()
                     # through the codec, so that an answer does not depend on whether its states were stored
-                    stored[number] = (
+                    found[number] = (
                         representation
                         if self.representations is None
                         else self.representations.roundtrip(representation)
                     )
-        return [representation for representation in stored if representation is not None]
+        return [representation for representation in found if representation is not None]
 
     def _report_computed(self, reading: Reading) -> None:
         level = logging.INFO if self._warned else logging.WARNING

@@ -18,7 +18,7 @@ class ReadingTimings:
     Seconds that each part of reading took.
 
     :param question: lower layers over the questions; the disk is asked for the passages' states before.
-    :param read: keys, one batched read of the store, decoding.
+    :param read: keys, one batched read of the store, decoding; what the question hides of it is left out.
     :param compute: lower layers over passages that the store did not have.
     :param upper: upper layers.
     :param spans: logits to spans.

@@ -1,7 +1,7 @@
 """Stored states: passages' states as bytes, in memory or on disk. Imports no Haystack, no torch and no transformers."""
 
 from haystack_deformer.representations.cache import Representations
-from haystack_deformer.representations.codec import RepresentationCodec
+from haystack_deformer.representations.codec import RepresentationCodec, decode_without_helpers
 from haystack_deformer.representations.errors import (
     CorruptCodecError,
     CorruptRecordError,
@@ -35,6 +35,7 @@ __all__ = [
     "StoreFullError",
     "StoreReadOnlyError",
     "StoreStatistics",
+    "decode_without_helpers",
     "pack",
     "unpack",
     "unpack_batch",

@@ -29,6 +29,11 @@ class Runtime(ABC):
         """What its states depend on beside the weights: states of another precision are others."""
         return self.dtype
 
+    @property
+    def leaves_cores(self) -> bool:
+        """Whether a question leaves cores free for something else meanwhile."""
+        return False
+
     @abstractmethod
     def encode_question(self, token_ids: Sequence[int]) -> Floats:
         """

@@ -60,6 +60,11 @@ class OnnxRuntime(Runtime):
         """The dtype, and for int8 the bits of a weight, which are not the same on all processors."""
         return variant(self.dtype)
 
+    @property
+    def leaves_cores(self) -> bool:
+        """In int8, where one thread runs the question."""
+        return self.dtype == "int8" and self._pool.threads > 1
+
     def _session(self, name: str, *, alone: bool) -> Any:
         """A graph with all threads in each product where it runs alone, else with one."""
         threads = self._pool.threads if alone else 1
