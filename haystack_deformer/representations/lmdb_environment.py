@@ -167,8 +167,13 @@ class SharedEnvironment:
             self._open_again()
 
     def _open_again(self) -> None:
-        self.close()
-        self._env = self._open()
+        self._env.close()
+        try:
+            self._env = self._open()
+        except BaseException:
+            # not before: whoever finds it closed opens another, and LMDB forbids two in a process
+            self.is_open = False
+            raise
 
     def pause(self) -> None:
         """Wait for this process' transactions to end and let none begin."""
