@@ -123,5 +123,6 @@ def _config(values: dict[str, Any]) -> TrainingConfig:
             return tuple(map(str, value))
         return str(value) if isinstance(value, Path) else value
 
-    given = {name: plain(value) for name, value in values.items()}
-    return TrainingConfig(**{**given, **{name: given[name] or () for name in ("unlabelled", "ensemble")}})
+    # no files at all, see `_parameter`
+    none = {name: () for name, value in values.items() if value is None and getattr(TrainingConfig, name, None) == ()}
+    return TrainingConfig(**{name: plain(value) for name, value in values.items()} | none)

@@ -9,7 +9,6 @@ import struct
 import threading
 import zlib
 from collections.abc import Sequence
-from functools import partial
 
 import faiss
 import numpy as np
@@ -210,14 +209,14 @@ class RepresentationCodec:
         return f"RepresentationCodec({self.factory_string!r}, {self.dimension})"
 
 
-if hasattr(os, "register_at_fork"):
-    # faiss has helping threads of its own, which do not come along either: the thread that forked would wait for them
-    os.register_at_fork(after_in_child=partial(faiss.omp_set_num_threads, 1))
-
-
 def decode_without_helpers() -> None:
     """Have faiss use the calling thread alone from now on: helpers would take cores from what is computed meanwhile."""
     faiss.omp_set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    # faiss' helpers do not come along either: the thread that forked would wait for them
+    os.register_at_fork(after_in_child=decode_without_helpers)
 
 
 def _single_precision(parts: Sequence[np.ndarray]) -> np.ndarray:

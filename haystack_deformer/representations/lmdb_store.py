@@ -98,11 +98,11 @@ class LmdbRepresentationStore(RepresentationStore):
         self._require_writable()
 
         def remove(txn: lmdb.Transaction[bytes], _environment: SharedEnvironment, _generation: int) -> int:
-            wanted = sorted(keys)
-            if unless is not None:
-                found = {key: txn.get(key) for key in wanted}
-                wanted = [key for key, record in found.items() if record is not None and not unless(record)]
-            return sum(map(txn.delete, wanted))
+            return sum(
+                txn.delete(key)
+                for key in sorted(keys)
+                if unless is None or ((record := txn.get(key)) is not None and not unless(record))
+            )
 
         return self._write(remove) if keys else 0
 

@@ -48,11 +48,10 @@ class MemoryRepresentationStore(RepresentationStore):
         """Remove records: see :meth:`RepresentationStore.delete`."""
         check_keys(keys)
         with self._lock:
-            wanted = [key for key in dict.fromkeys(keys) if key in self._records]
             return sum(
                 self._records.pop(key, None) is not None
-                for key in wanted
-                if unless is None or not unless(self._records[key])
+                for key in keys
+                if unless is None or (key in self._records and not unless(self._records[key]))
             )
 
     def keys(self) -> Iterator[bytes]:
