@@ -129,9 +129,10 @@ class PassageTokenizer:
         if not isinstance(text, str) or not text.strip():
             msg = f"The question is empty ({text!r}): give at least one word."
             raise EmptyQuestionError(msg)
-        encoding = self._encode([text])[0]
+        # not as a batch of one, which wakes the tokenizer's threads
+        encoding = self._backend.encode(_with_whole_characters(text), add_special_tokens=False)
         token_ids = self._text_ids(encoding)
-        if not _with_width(_offsets(text, encoding)).any():
+        if not any(text[start:end].strip(_BLANKS) for start, end in encoding.offsets):
             msg = f"The question has no text that the tokenizer knows ({text!r}): give at least one word."
             raise EmptyQuestionError(msg)
         longest = self.config.max_question_length
@@ -153,9 +154,8 @@ class PassageTokenizer:
         return [self._windows(text, encoding) for text, encoding in zip(texts, self._encode(texts), strict=True)]
 
     def _encode(self, texts: Sequence[str]) -> list[Any]:
-        # a lone surrogate is no Unicode text for the Rust tokenizer; one character for one keeps the offsets
-        texts = [text.encode("utf-8", "replace").decode("utf-8") if has_surrogate(text) else text for text in texts]
-        return list(self._backend.encode_batch(list(texts), add_special_tokens=False))
+        texts = [_with_whole_characters(text) for text in texts]
+        return list(self._backend.encode_batch(texts, add_special_tokens=False))
 
     def _text_ids(self, encoding: Any) -> list[int]:
         """Token ids of a text, its words that look like special tokens as unknown ones."""
@@ -225,6 +225,11 @@ def _with_marks(text: str, offsets: npt.NDArray[np.uint32]) -> npt.NDArray[np.ui
             end += 1
         offsets[row, 1] = end
     return offsets
+
+
+def _with_whole_characters(text: str) -> str:
+    """The text: a lone surrogate is none for the Rust tokenizer, and one character for one keeps the offsets."""
+    return text.encode("utf-8", "replace").decode("utf-8") if has_surrogate(text) else text
 
 
 def has_surrogate(text: str) -> bool:

@@ -57,9 +57,9 @@ def best_spans(
     for row, window in zip(candidates, offsets, strict=True):
         row[: len(window)] = window[:, 1] > window[:, 0]
     starts = np.where(candidates, start_logits[:, 1:], -np.inf)
-    ends = np.where(candidates, end_logits[:, 1:], -np.inf)
     # scores[b, i, j] is the span from token i to token i + j: a band, where the full square would be mostly too long
-    padded = np.pad(ends, ((0, 0), (0, longest - 1)), constant_values=-np.inf)
+    padded = np.full((batch, length + longest - 1), -np.inf, dtype=np.float32)
+    np.copyto(padded[:, :length], end_logits[:, 1:], where=candidates)
     scores = starts[:, :, None] + np.lib.stride_tricks.sliding_window_view(padded, longest, axis=1)
     scores -= (start_logits[:, 0] + end_logits[:, 0])[:, None, None]
     flat = scores.reshape(batch, -1)
