@@ -6,13 +6,13 @@ from inspect import Signature, signature
 from pathlib import Path
 from typing import Any, Dict, Optional, Union
 
-import numpy as np
 from haystack.document_stores import FAISSDocumentStore
 from haystack.schema import Document
 
 from haystack_deformer.document_stores.arguments import REPRESENTATION_PARAMETERS, representation_parameters
 from haystack_deformer.document_stores.mixin import DeFormerDocumentStoreMixin
 from haystack_deformer.document_stores.sql import give_threads_their_sessions, path_beside
+from haystack_deformer.document_stores.unfit import check_classification, check_embedding
 from haystack_deformer.document_stores.vectors import SteadyVectors
 from haystack_deformer.parameters import as_bool, as_int
 
@@ -199,13 +199,8 @@ class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, SteadyVectors, FAIS
 
     def _as_document(self, document: Union[Dict[str, Any], Document]) -> Document:
         made = super()._as_document(document)
-        # here, before its states are computed: FAISS refuses it with an assertion
-        if made.embedding is not None and np.shape(made.embedding) != (self.embedding_dim,):
-            msg = (
-                f"The embedding of the document {made.id!r} has the shape {np.shape(made.embedding)}, and the store is "
-                f"for {self.embedding_dim} numbers: give embedding_dim={np.size(made.embedding)}, or other embeddings."
-            )
-            raise ValueError(msg)
+        check_embedding(made, self.embedding_dim)
+        check_classification(made.meta)
         return made
 
     def _validate_params_load_from_disk(self, sig: Signature, locals: Dict[str, Any]) -> None:  # noqa: A002

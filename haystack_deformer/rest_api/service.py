@@ -17,6 +17,7 @@ from haystack.nodes import PreProcessor
 from sqlalchemy.orm import scoped_session
 from starlette.requests import Request
 
+from haystack_deformer.document_stores.unfit import UnfitDocumentError
 from haystack_deformer.inference import collect_readings
 from haystack_deformer.passages import EmptyQuestionError
 from haystack_deformer.rest_api.embedding import embed_missing, embed_new, forget_deleted, keep_vectors
@@ -34,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 _REFUSALS = (ValueError, TypeError, NotImplementedError, AssertionError)
 """What nodes raise for parameters that they cannot work with."""
-_REQUESTS_OWN = (UnicodeError, EmptyQuestionError, DuplicateDocumentError)
+_REQUESTS_OWN = (UnicodeError, EmptyQuestionError, DuplicateDocumentError, UnfitDocumentError)
 """What they raise for questions and files."""
 
 _NO_SENTENCES = (

@@ -262,3 +262,17 @@ def test_a_classification_that_is_none(client: TestClient, given: Any) -> None:
     assert not in_sql or "meta.classification" in response.json()["errors"][0]
     whole = {"label": "city", "score": 0.5, "details": {"city": 0.5}}
     assert upload(client, ("b.txt", b"berlin"), meta=json.dumps({"classification": whole})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "field", [{"embedding": [1.0, 2.0]}, {"meta": {"classification": "city"}}], ids=["embedding", "classification"]
+)
+def test_json_documents_that_the_store_cannot_take(write_pipelines: Any, tmp_path: Path, field: dict[str, Any]) -> None:
+    embeds = "{name: Retriever, inputs: [Converter]}\n      - {name: DocumentStore, inputs: [Retriever]}"
+    as_they_come = {embeds: "{name: DocumentStore, inputs: [Converter]}"}
+    path = write_pipelines(tmp_path, "faiss", TextConverter="JsonConverter", **as_they_come)
+    with TestClient(create_app(ServerSettings(pipeline=path)), raise_server_exceptions=False) as client:
+        response = upload(client, ("a.json", json.dumps([{"content": "paris", **field}]).encode()))
+        assert response.status_code == 400, response.text
+        assert next(iter(field)) in response.json()["errors"][0]
+        assert client.post("/documents/get_by_filters", json={"filters": {}}).json() == []

@@ -4,9 +4,10 @@ import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, File, Form, HTTPException, UploadFile
-from haystack.document_stores import BaseDocumentStore, SQLDocumentStore
+from haystack.document_stores import SQLDocumentStore
 from haystack.nodes import BaseConverter, JsonConverter, PreProcessor
 
+from haystack_deformer.document_stores.unfit import UnfitDocumentError, check_classification
 from haystack_deformer.rest_api.characters import WholeJSONResponse, check_whole
 from haystack_deformer.rest_api.encoding import plain
 from haystack_deformer.rest_api.observing import current_record
@@ -17,10 +18,6 @@ from haystack_deformer.rest_api.settings import MEGABYTE
 from haystack_deformer.rest_api.uploads import accepted_suffixes, saved
 
 router = APIRouter(tags=["file-upload"])
-
-_CLASSIFICATION = ("label", "score", "details")
-"""What SQL stores take out of the field of the meta, which Haystack's TransformersDocumentClassifier writes."""
-
 
 _OUR_OWN = (NameError, ImportError, AttributeError, MemoryError, PermissionError)
 """What converters raise where the server lacks something; Haystack leaves names of missing packages undefined."""
@@ -72,7 +69,12 @@ def upload_file(
     if pipeline is None:
         raise HTTPException(501, "Indexing Pipeline is not configured.")
     common = _json_object("meta", meta)
-    _check_classification(common, service.pipelines.document_store)
+    if isinstance(service.pipelines.document_store, SQLDocumentStore):
+        # before a file is written, and for Haystack's own stores, which do not look
+        try:
+            check_classification(common)
+        except UnfitDocumentError as error:
+            raise HTTPException(400, str(error)) from error
     params = {
         name: _given(values)
         for kind, values in ((BaseConverter, for_converters), (PreProcessor, for_preprocessors))
@@ -129,13 +131,3 @@ def _json_object(name: str, text: str | None) -> dict[str, Any]:
         raise HTTPException(400, f"The field {name} must be a JSON object or null, not {type(value).__name__}.")
     check_whole(f"The field {name}", value)
     return value or {}
-
-
-def _check_classification(meta: dict[str, Any], store: BaseDocumentStore | None) -> None:
-    if "classification" not in meta or not isinstance(store, SQLDocumentStore):
-        return
-    given = meta["classification"]
-    if not isinstance(given, dict) or not all(name in given for name in _CLASSIFICATION):
-        raise HTTPException(
-            400, f"The field meta.classification must be an object with {list(_CLASSIFICATION)}, not {given!r:.200}."
-        )
