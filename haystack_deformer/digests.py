@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _BLOCK = 1 << 20
+_TOKENIZER_FILES = ("tokenizer*.json", "*vocab*", "merges.txt", "*.model", "*tokens*.json")
 
 
 def digest_files(paths: Iterable[str | os.PathLike[str]]) -> str:
@@ -42,3 +43,16 @@ def digest_checkpoint(model_name_or_path: str | os.PathLike[str]) -> str:
             return ""
     kept = {".safetensors", ".bin"}
     return digest_files(sorted(path for path in folder.iterdir() if path.suffix in kept or path.name == "config.json"))
+
+
+def digest_tokenizer(folder: str | os.PathLike[str]) -> str:
+    """
+    A digest of a tokenizer's files, under whatever names families have for them.
+
+    :param folder: of a checkpoint.
+    :return: of a model of the hub the empty text: its commit is in the digest of the checkpoint.
+    """
+    if not Path(folder).is_dir():
+        return ""
+    kept = [path for pattern in _TOKENIZER_FILES for path in Path(folder).glob(pattern)]
+    return digest_files(sorted(set(kept)))

@@ -2,6 +2,7 @@
 
 # Haystack makes its YAML schema from these types: they must be typing's own, and no strings
 
+from collections.abc import Sequence
 from inspect import Signature, signature
 from pathlib import Path
 from typing import Any, Dict, Optional, Union
@@ -12,7 +13,7 @@ from haystack.schema import Document
 from haystack_deformer.document_stores.arguments import REPRESENTATION_PARAMETERS, representation_parameters
 from haystack_deformer.document_stores.mixin import DeFormerDocumentStoreMixin
 from haystack_deformer.document_stores.sql import give_threads_their_sessions, path_beside
-from haystack_deformer.document_stores.unfit import check_classification, check_embedding
+from haystack_deformer.document_stores.unfit import check_classification, check_embedding_length
 from haystack_deformer.document_stores.vectors import SteadyVectors
 from haystack_deformer.parameters import as_bool, as_int
 
@@ -197,11 +198,12 @@ class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, SteadyVectors, FAIS
         """As other stores have it; the parent names the index in place of the field."""
         return {self.embedding_field: "embedding"}
 
-    def _as_document(self, document: Union[Dict[str, Any], Document]) -> Document:
-        made = super()._as_document(document)
-        check_embedding(made, self.embedding_dim)
-        check_classification(made.meta)
-        return made
+    def _check_fit(self, documents: Sequence[Document], index: str) -> None:
+        super()._check_fit(documents, index)
+        remedy = f"the store has embedding_dim={self.embedding_dim}: give another, or other embeddings."
+        for document in documents:
+            check_embedding_length(document, self.embedding_dim, remedy)
+            check_classification(document.meta)
 
     def _validate_params_load_from_disk(self, sig: Signature, locals: Dict[str, Any]) -> None:  # noqa: A002
         parents = [parameter for name, parameter in sig.parameters.items() if name not in _BESIDE_THE_PATHS]

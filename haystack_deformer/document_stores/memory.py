@@ -2,14 +2,17 @@
 
 # Haystack makes its YAML schema from these types: they must be typing's own, and no strings
 
+from collections.abc import Sequence
 from typing import Any, Dict, List, Literal, Optional, Union
 
 import torch
 from haystack.document_stores import InMemoryDocumentStore
+from haystack.schema import Document
 
 from haystack_deformer.document_stores.arguments import representation_parameters
 from haystack_deformer.document_stores.guarded_memory import GuardedMemory
 from haystack_deformer.document_stores.mixin import DeFormerDocumentStoreMixin
+from haystack_deformer.document_stores.unfit import check_embedding_length
 from haystack_deformer.parameters import as_bool, as_int
 
 _NOT_COPIED = ("_guard", "_label_guard", "_states", "_access", "_keeper", "_writer", "_updater")
@@ -115,6 +118,19 @@ class DeFormerInMemoryDocumentStore(DeFormerDocumentStoreMixin, GuardedMemory, I
             bm25_parameters=bm25_parameters,
         )
         self._devices_given = bool(devices)
+
+    def _check_fit(self, documents: Sequence[Document], index: str) -> None:
+        super()._check_fit(documents, index)
+        # the parent takes any length, whatever its embedding_dim, and no search of the index works with two
+        written = {document.id for document in documents}
+        with self.guard:
+            staying = (document for document in self.indexes.get(index, {}).values() if document.id not in written)
+            stays = next((document for document in staying if getattr(document, "embedding", None) is not None), None)
+        embedded = [document for document in (stays, *documents) if document and document.embedding is not None]
+        for document in embedded[1:]:
+            length = len(embedded[0].embedding)
+            remedy = f"that of {embedded[0].id!r} has {length} numbers: give all one length, or another index."
+            check_embedding_length(document, length, remedy)
 
     def _representation_device(self) -> Optional[torch.device]:
         if self.use_gpu and not self._devices_given:

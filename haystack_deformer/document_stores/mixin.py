@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from haystack.schema import Document, FilterType
@@ -11,6 +12,7 @@ from haystack_deformer.document_stores.access import batches
 from haystack_deformer.document_stores.filters import check_filters, checked_ids
 from haystack_deformer.document_stores.holding import HoldsRepresentations
 from haystack_deformer.document_stores.reference import REPRESENTATION_META_KEY
+from haystack_deformer.document_stores.unfit import check_content, check_embedding
 from haystack_deformer.parameters import as_int, as_optional_int
 
 logger = logging.getLogger(__name__)
@@ -66,6 +68,7 @@ class DeFormerDocumentStoreMixin(HoldsRepresentations):
         :param headers: for the parent, and for what is asked beside.
         :param parent_arguments: others that the parent has.
         :raises DuplicateDocumentError: in the mode "fail"; nothing of the call is written then.
+        :raises UnfitDocumentError: for a document that the store cannot hold as it is; nothing is written then.
         """
         index = index or self.index
         mode = duplicate_documents or self.duplicate_documents
@@ -76,6 +79,7 @@ class DeFormerDocumentStoreMixin(HoldsRepresentations):
             super().write_documents(documents, **arguments)  # says what is wrong
             return
         prepared = [self._as_document(document) for document in documents]
+        self._check_fit(prepared, index)
         write = super().write_documents
         with self._access.sending(headers):
             self._writer.write(prepared, index, mode, lambda chosen: write(chosen, **arguments))
@@ -222,8 +226,14 @@ class DeFormerDocumentStoreMixin(HoldsRepresentations):
             return self._keeper.prune([indexes] if isinstance(indexes, str) else indexes or ())
 
     def _as_document(self, document: dict | Document) -> Document:
-        if not isinstance(document, dict):
-            return document
-        # from_dict moves fields that it does not know into the meta that it is given, the caller's
-        own = {**document, "meta": dict(document.get("meta") or {})}
-        return Document.from_dict(own, field_map=self._create_document_field_map())
+        if isinstance(document, dict):
+            # from_dict moves fields that it does not know into the meta that it is given, the caller's
+            own = {**document, "meta": dict(document.get("meta") or {})}
+            document = Document.from_dict(own, field_map=self._create_document_field_map())
+        return document
+
+    def _check_fit(self, documents: Sequence[Document], index: str) -> None:  # noqa: ARG002  # stores over it ask
+        """Refuse documents that the store cannot hold as they are, before their states are computed."""
+        for document in documents:
+            check_content(document)
+            check_embedding(document)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from haystack.schema import Document
+from pandas import DataFrame
 
 _CLASSIFICATION = ("label", "score", "details")
 """What stores in SQL take out of the field of the meta, which Haystack's TransformersDocumentClassifier writes."""
@@ -15,19 +16,54 @@ class UnfitDocumentError(ValueError):
     """A document that the store cannot hold as it is."""
 
 
-def check_embedding(document: Document, embedding_dim: int) -> None:
+def check_content(document: Document) -> None:
     """
-    Refuse a vector of another length than the index has.
+    Refuse what says that it is a table and is none: retrievers fail on all documents where there is one.
+
+    :param document: of any kind.
+    :raises UnfitDocumentError: names the document.
+    """
+    if document.content_type == "table" and not isinstance(document.content, DataFrame):
+        msg = (
+            f"The content of the document {document.id!r} is a {type(document.content).__name__}, and its content_type "
+            "'table': give a DataFrame or a list of rows, or another content_type."
+        )
+        raise UnfitDocumentError(msg)
+
+
+def check_embedding(document: Document) -> None:
+    """
+    Refuse what is no vector: it would be found by no search, or no search would work any more.
 
     :param document: with a vector or without one.
-    :param embedding_dim: numbers of a vector.
-    :raises UnfitDocumentError: names the shape, which FAISS refuses with an assertion.
+    :raises UnfitDocumentError: names the document and what is wrong with its vector.
     """
-    if document.embedding is not None and np.shape(document.embedding) != (embedding_dim,):
+    if document.embedding is None:
+        return
+    try:
+        vector = np.asarray(document.embedding, dtype=np.float32)
+    except (TypeError, ValueError):
+        vector = np.empty((0, 0), dtype=np.float32)
+    if vector.ndim != 1 or not np.isfinite(vector).all():
         msg = (
-            f"The embedding of the document {document.id!r} has the shape {np.shape(document.embedding)}, and the "
-            f"store is for {embedding_dim} numbers: give embedding_dim={np.size(document.embedding)}, or other "
-            "embeddings."
+            f"The embedding of the document {document.id!r} is no list of finite numbers, got "
+            f"{document.embedding!r:.100}: give such a list, or none for the retriever to make one."
+        )
+        raise UnfitDocumentError(msg)
+
+
+def check_embedding_length(document: Document, length: int, remedy: str) -> None:
+    """
+    Refuse a vector of another length than those beside it.
+
+    :param document: with a vector or without one.
+    :param length: numbers of a vector.
+    :param remedy: the end of the message.
+    :raises UnfitDocumentError: names the shape, which stores meet with an assertion, or when they search.
+    """
+    if document.embedding is not None and np.shape(document.embedding) != (length,):
+        msg = (
+            f"The embedding of the document {document.id!r} has the shape {np.shape(document.embedding)}, and {remedy}"
         )
         raise UnfitDocumentError(msg)
 

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from haystack_deformer.inference import PassageReader
 from haystack_deformer.passages import EmptyQuestionError, PassageEncoder
+from haystack_deformer.passages.chunks import BYTES_IN_MEMORY, in_chunks
 from haystack_deformer.representations import PassageRepresentation, Representations
 from haystack_deformer.runtime import Runtime
 from haystack_deformer.squad import SquadExample
@@ -17,7 +18,10 @@ from haystack_deformer.squad import SquadExample
 logger = logging.getLogger(__name__)
 
 _PASSAGES_AT_ONCE = 256
-"""Passages whose states are held at once: in fp32, and coded by one codec at a time."""
+"""
+Passages whose states are held at once, fewer where they are long: half as much text as a reader holds, since beside the
+states in fp32 there are those that one codec at a time has coded.
+"""
 
 
 def predict_answers(
@@ -51,7 +55,6 @@ def predict_answers(
             by_context.setdefault(example.context, []).append(example)
         else:
             unreadable[example.id] = ""
-    contexts = list(by_context)
     predictions = {codec: dict(unreadable) for codec in codecs}
     with ExitStack() as stack:
         readers = {codec: _CodecReader(encoder, codec, runtime, batch_size, no_answer=no_answer) for codec in codecs}
@@ -66,8 +69,7 @@ def predict_answers(
                 disable=not progress_bar,
             )
         )
-        for first in range(0, len(contexts), _PASSAGES_AT_ONCE):
-            chunk = contexts[first : first + _PASSAGES_AT_ONCE]
+        for chunk in in_chunks(((context, context) for context in by_context), BYTES_IN_MEMORY // 2, _PASSAGES_AT_ONCE):
             states = dict(zip(chunk, encoder.encode(chunk), strict=True))
             for codec, reader in readers.items():
                 predictions[codec].update(reader.read(states, by_context, bar))

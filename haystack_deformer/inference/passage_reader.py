@@ -14,18 +14,12 @@ from tqdm import tqdm
 from haystack_deformer.inference.read_ahead import ReadAhead
 from haystack_deformer.inference.reading import Reading, report_reading
 from haystack_deformer.passages import PassageEncoder
-from haystack_deformer.passages.chunks import in_chunks
+from haystack_deformer.passages.chunks import BYTES_IN_MEMORY, in_chunks
 from haystack_deformer.reading import TextSpan, best_spans, merge_windows
 from haystack_deformer.representations import PassageRepresentation, Representations
 from haystack_deformer.runtime.base import Floats, Runtime
 
 logger = logging.getLogger(__name__)
-
-_BYTES_IN_MEMORY = 400_000
-"""
-Of texts in UTF-8 whose states are held at once: some 100,000 tokens, 1.5 times each where windows overlap, so up to
-450 MB of 768 wide states. More are read in turn. Bytes: a token has about four, four letters or a Chinese character.
-"""
 
 _Chunk: TypeAlias = dict[str, list[tuple[str, int]]]
 """Passages, each with the questions that are asked of it and the positions of these pairs."""
@@ -114,7 +108,7 @@ class PassageReader:
         for position, (asked, read) in enumerate(pairs):
             wanted[texts[read]].append((questions[asked], position))
         items = ((item, item[0]) for item in wanted.items())
-        chunks = [dict(chunk) for chunk in in_chunks(items, _BYTES_IN_MEMORY)]
+        chunks = [dict(chunk) for chunk in in_chunks(items, BYTES_IN_MEMORY)]
         last = {question: number for number, chunk in enumerate(chunks) for question in _asked(chunk)}
         states: dict[str, Floats] = {}
         # one that shows nothing costs a tenth of a millisecond all the same

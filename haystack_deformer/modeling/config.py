@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
+
+from haystack_deformer.parameters import as_float, as_int
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,14 @@ class DeFormerConfig:
     score_shift: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.lower_layers < 0:
-            msg = f"lower_layers must be 0 or more, got {self.lower_layers}."
-            raise ValueError(msg)
+        # they may have been written into config.json by hand
+        object.__setattr__(self, "lower_layers", as_int("lower_layers", self.lower_layers, least=0))
         for name in ("max_seq_len", "doc_stride", "max_question_length", "max_answer_length"):
-            if getattr(self, name) < 1:
-                msg = f"{name} must be at least 1, got {getattr(self, name)}."
+            object.__setattr__(self, name, as_int(name, getattr(self, name)))
+        for name in ("score_scale", "score_shift"):
+            object.__setattr__(self, name, as_float(name, getattr(self, name)))
+            if math.isinf(getattr(self, name)):
+                msg = f"{name} must be finite, got {getattr(self, name)}."
                 raise ValueError(msg)
         if self.score_scale <= 0:
             msg = f"score_scale must be positive, got {self.score_scale}: a better span would get a lower score."
@@ -93,6 +98,9 @@ class DeFormerConfig:
 
         :param values: the `deformer` section; fields that this version does not know are refused.
         """
+        if not isinstance(values, dict) or "lower_layers" not in values:
+            msg = f"The 'deformer' section of config.json must be an object with lower_layers, got {values!r:.200}."
+            raise ValueError(msg)
         known = {field.name for field in fields(cls)}
         if unknown := sorted(set(values) - known):
             msg = f"Unknown fields in the 'deformer' section of config.json: {unknown}. Known are {sorted(known)}."

@@ -1,4 +1,4 @@
-"""FARMReader's attributes that count at the next question, also where they are set on a reader in use."""
+"""FARMReader's attributes: those that can be set on a reader in use count at the next question."""
 
 from typing import Any, Optional
 
@@ -12,6 +12,16 @@ class AnswerAttributes:
 
     _reader: PassageReader
     _answers: AnswerBuilder
+
+    @property
+    def max_seq_len(self) -> int:
+        """Tokens of a question and a window together; it cannot be set, for it decides which states are stored."""
+        return self._reader.encoder.model.deformer_config.max_seq_len
+
+    @property
+    def doc_stride(self) -> int:
+        """Tokens between the starts of two windows; it cannot be set, for the same reason."""
+        return self._reader.encoder.model.deformer_config.doc_stride
 
     @property
     def top_k_per_candidate(self) -> int:

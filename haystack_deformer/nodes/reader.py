@@ -7,13 +7,13 @@ from haystack.document_stores import BaseDocumentStore
 from haystack.nodes.reader.base import BaseReader
 from haystack.schema import Answer, Document
 
-from haystack_deformer.inference import PassageReader
 from haystack_deformer.nodes.answers import AnswerBuilder
 from haystack_deformer.nodes.attributes import AnswerAttributes
+from haystack_deformer.nodes.copying import CopiesReader
 from haystack_deformer.nodes.debugging import DocumentLists, TellsOfReading
 from haystack_deformer.nodes.evaluation import EvaluatesReader
 from haystack_deformer.nodes.requests import BatchRequest, check_documents, check_queries, readable
-from haystack_deformer.nodes.sources import deformer_store, reader_encoder, stored_representations
+from haystack_deformer.nodes.sources import deformer_store
 from haystack_deformer.parameters import (
     as_bool,
     as_float,
@@ -27,7 +27,7 @@ from haystack_deformer.parameters import (
 from haystack_deformer.passages import PassageEncoder, default_device
 
 
-class DeFormerReader(AnswerAttributes, EvaluatesReader, TellsOfReading, BaseReader):
+class DeFormerReader(AnswerAttributes, CopiesReader, EvaluatesReader, TellsOfReading, BaseReader):
     """
     A drop-in for `FARMReader` that runs the upper layers alone over states which a DeFormer document store keeps.
 
@@ -127,31 +127,25 @@ class DeFormerReader(AnswerAttributes, EvaluatesReader, TellsOfReading, BaseRead
         backends = [backend] if store is None else [backend, store.representation_backend]
         self.devices = [torch.device(device) for device in devices or [default_device(*backends)]]
         self.model_name_or_path = model_name_or_path or (store.deformer_model if store is not None else None)
-        encoder = reader_encoder(
-            self.model_name_or_path,
-            store,
-            self.devices[0],
-            {
-                "lower_layers": as_optional_int("lower_layers", lower_layers, least=0),
-                "revision": as_optional_text("model_version", model_version),
-                "token": as_token("use_auth_token", use_auth_token),
-                "max_seq_len": as_optional_int("max_seq_len", max_seq_len),
-                "doc_stride": as_optional_int("doc_stride", doc_stride),
-                "max_question_length": as_optional_int("max_query_length", max_query_length),
-            },
-        )
-        self._reader = PassageReader(
-            encoder,
-            stored_representations(store, encoder),
-            runtime=encoder.runtime(backend, dtype),
-            batch_size=as_int("batch_size", batch_size),
-            top_k_per_passage=as_int("top_k_per_candidate", top_k_per_candidate),
-            top_k_per_window=as_int("top_k_per_sample", top_k_per_sample),
-            max_answer_length=as_optional_int("max_answer_length", max_answer_length),
-            duplicate_filtering=as_int("duplicate_filtering", duplicate_filtering, least=-1),
-        )
+        self._model_parameters = {
+            "lower_layers": as_optional_int("lower_layers", lower_layers, least=0),
+            "revision": as_optional_text("model_version", model_version),
+            "token": as_token("use_auth_token", use_auth_token),
+            "max_seq_len": as_optional_int("max_seq_len", max_seq_len),
+            "doc_stride": as_optional_int("doc_stride", doc_stride),
+            "max_question_length": as_optional_int("max_query_length", max_query_length),
+        }
+        self._runtime_parameters = {"backend": backend, "dtype": dtype}
+        self._reading_parameters = {
+            "batch_size": as_int("batch_size", batch_size),
+            "top_k_per_passage": as_int("top_k_per_candidate", top_k_per_candidate),
+            "top_k_per_window": as_int("top_k_per_sample", top_k_per_sample),
+            "max_answer_length": as_optional_int("max_answer_length", max_answer_length),
+            "duplicate_filtering": as_int("duplicate_filtering", duplicate_filtering, least=-1),
+        }
+        self._reader = self._open_reader()
         self._answers = AnswerBuilder(
-            encoder.model.deformer_config,
+            self.encoder.model.deformer_config,
             context_window_size=as_int("context_window_size", context_window_size, least=0),
             no_ans_boost=as_float("no_ans_boost", no_ans_boost),
             return_no_answer=as_bool("return_no_answer", return_no_answer),

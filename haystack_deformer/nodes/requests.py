@@ -105,7 +105,7 @@ def check_documents(documents: Sequence[Any]) -> None:
 
     :raises HaystackError: names the type that was given.
     """
-    if not isinstance(documents, list):
+    if not isinstance(documents, (list, tuple)):
         msg = f"documents must be a list of Documents, but got {type(documents)}."
         raise HaystackError(msg)
     for document in documents:

@@ -7,6 +7,12 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+BYTES_IN_MEMORY = 400_000
+"""
+Of texts in UTF-8 whose states are held at once: some 100,000 tokens, 1.5 times each where windows overlap, so up to
+450 MB of 768 wide states. More are read in turn. Bytes: a token has about four, four letters or a Chinese character.
+"""
+
 
 def in_chunks(texts: Iterable[tuple[T, str]], most_bytes: int, most: int | None = None) -> Iterator[list[T]]:
     """

@@ -52,6 +52,9 @@ def load_encoder(
     if device.type == "cuda" and not torch.cuda.is_available():
         msg = f"This PyTorch finds no GPU to run on {str(device)!r}: leave devices and use_gpu out, or take 'cpu'."
         raise ValueError(msg)
+    if device.type == "cuda" and device.index is not None and device.index >= torch.cuda.device_count():
+        msg = f"There is no {str(device)!r}: this machine has {torch.cuda.device_count()} GPUs, from 'cuda:0' on."
+        raise ValueError(msg)
     if device.type == "cuda" and device.index is None:
         # "cuda" and "cuda:0" are one, and share one set of weights
         device = torch.device("cuda", torch.cuda.current_device())
@@ -60,12 +63,13 @@ def load_encoder(
     with _lock:
         encoder = _loaded.get(key)
         if encoder is None:
-            if lower_layers and lower_layers != (getattr(config, "deformer", None) or {}).get("lower_layers"):
+            trained_for = (getattr(config, "deformer", None) or {}).get("lower_layers")
+            if lower_layers is not None and deformer_config.lower_layers not in (0, trained_for):
                 logger.warning(
                     "%s was not trained for the cut lower_layers=%d: its answers will be worse than the full model's. "
                     "Train it with `haystack-deformer train`.",
                     name_or_path,
-                    lower_layers,
+                    deformer_config.lower_layers,
                 )
             upstream = load_upstream(name_or_path, config, revision=revision, token=token)
             model = DeFormerForQuestionAnswering(upstream, deformer_config).eval().to(device)

@@ -23,6 +23,7 @@ from sqlalchemy.orm import scoped_session
 
 import haystack_deformer.nodes  # noqa: F401  # makes our nodes known to the YAML file, as the next one does
 from haystack_deformer.document_stores import give_threads_their_sessions
+from haystack_deformer.rest_api.characters import check_whole
 from haystack_deformer.rest_api.observing import current_record
 from haystack_deformer.rest_api.splitting import SPLITTING, check_count, expected_documents
 
@@ -72,6 +73,10 @@ class ServedPipeline(Pipeline):
             if isinstance(node, BaseConverter) and not made:
                 # a retriever would fail on no documents, as if the server were at fault
                 raise HTTPException(400, f"{node_id} cannot read the files: it finds no document in them.")
+            if isinstance(node, BaseConverter):
+                # what a JSON file says beside the text, whose half characters Haystack refuses
+                for document in made:
+                    check_whole(f"The document {document.id!r}", {"id": document.id, "meta": document.meta})
             return output, stream
 
     def run_request(self, params: dict[str, Any], *, debug: bool = False, **inputs: Any) -> dict[str, Any]:

@@ -89,6 +89,9 @@ def _traits(model: DeFormerForQuestionAnswering, tokenizer: PreTrainedTokenizerF
         "family": model.config.model_type,
         "cut (lower_layers)": model.lower_layers,
         "shapes of the weights": {name: tensor.shape for name, tensor in model.state_dict().items()},
+        "number of layers": model.num_layers,
+        # what weights of one shape mean: the attention heads, the activation
+        "config": model.backbone.fingerprint_config(),
         "layout of special tokens": passages.layout,
         "tokenizer": passages.fingerprint["tokenizer"],
     }

@@ -27,7 +27,7 @@ a passage is indexed, those above at query time.
 
 - Started from: `{base}`
 - Data: {data}
-- Passages held out: {held_out:.0%}
+- Passages held out: {share}
 
 ## How
 
@@ -84,14 +84,16 @@ def write_card(
     :return: path of the card.
     """
     path = Path(folder) / "README.md"
+    share = f"{100 * student.held_out:.3g}%"
     text = _CARD.format(
         name=Path(folder).resolve().name,
         base=start,
         data=", ".join(f"`{Path(name).name}`" for name in student.train),
         version=__version__,
+        share=share,
         settings=json.dumps(asdict(student), indent=2),
         total=rows[0].evaluation.total,
-        where=on or f"the held-out {student.held_out:.0%} of the training files' passages",
+        where=on or f"the held-out {share} of the training files' passages",
         rows="\n".join(map(_line, rows)),
         **asdict(student),
     )

@@ -8,6 +8,9 @@ from typing import Any
 
 from haystack_deformer.squad import check_held_out
 
+DISTILLATION_SETTINGS = ("ce_weight", "kd_weight", "lrs_weight", "temperature")
+"""The settings that say how to learn from a teacher."""
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -46,8 +49,8 @@ class TrainingConfig:
     :param freeze_embeddings: whether to leave the embeddings as they are: most words of a small data set are seen a few
         times, and their dense gradients take a fifth of a small model's step on a CPU.
     :param freeze_lower: whether to train the layers above the cut alone: an index made before stays valid.
-    :param teacher: folder of a model with the cut 0 to learn from; None: plain fine-tuning, and what follows is not
-        used.
+    :param teacher: folder of a model with the cut 0 to learn from; None: plain fine-tuning, by the cross-entropy with
+        the labels alone.
     :param ensemble: folders of further models, of any cut, whose logits count as much as the teacher's: the student
         comes near to the mean of all (Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015).
         The states are the teacher's.
@@ -109,6 +112,12 @@ class TrainingConfig:
             raise ValueError(msg)
         if not 0 <= self.cut_warmup_ratio < 1:
             msg = f"cut_warmup_ratio is a share of the steps from 0 up to 1, got {self.cut_warmup_ratio}."
+            raise ValueError(msg)
+        if self.cut_warmup_ratio and self.lower_layers < 2:
+            msg = (
+                f"cut_warmup_ratio={self.cut_warmup_ratio} lets the cut climb from 1 on, and it ends at "
+                f"lower_layers={self.lower_layers}: give a cut of 2 or more, or leave it out."
+            )
             raise ValueError(msg)
         if not 0 <= self.weight_averaging_ratio <= 1 - self.cut_warmup_ratio:
             msg = (

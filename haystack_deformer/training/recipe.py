@@ -15,7 +15,7 @@ from haystack_deformer.modeling.loading import resolve_config
 from haystack_deformer.passages import load_encoder
 from haystack_deformer.squad import SquadExample, load_squad, split_held_out
 from haystack_deformer.training.card import CardRow, write_card
-from haystack_deformer.training.config import TrainingConfig
+from haystack_deformer.training.config import DISTILLATION_SETTINGS, TrainingConfig
 from haystack_deformer.training.run import train
 from haystack_deformer.training.saving import check_output
 from haystack_deformer.training.settings_file import SETTINGS_FILE, read_settings, several_processes, shares_data
@@ -53,11 +53,14 @@ def distil(
     :param dtype: of the student's written weights; None: fp32.
     :param progress_bar: whether to show one.
     :return: the model card.
-    :raises ValueError: for a cut of 0, frozen lower layers without a teacher, several processes, or where there is
-        nothing to take the figures from that the teacher has not seen; and as `train` does.
+    :raises ValueError: for a cut of 0, frozen lower layers without a teacher, epochs of one that is given, several
+        processes, or where there is nothing to take the figures from that the teacher has not seen; and as `train`.
     """
     output = Path(output)
     teacher = config.teacher if teacher is None else teacher
+    if teacher is not None and teacher_epochs is not None:
+        msg = f"{str(teacher)!r} is trained already, and teacher_epochs={teacher_epochs} of no use: leave one out."
+        raise ValueError(msg)
     if config.lower_layers < 1:
         msg = "lower_layers=0 is the teacher itself: give a student a cut of 1 or more."
         raise ValueError(msg)
@@ -93,6 +96,7 @@ def distil(
             freeze_embeddings=False,
             hidden_dropout=None,
             cut_warmup_ratio=0.0,
+            **{name: getattr(TrainingConfig, name) for name in DISTILLATION_SETTINGS},
             num_train_epochs=config.num_train_epochs if teacher_epochs is None else teacher_epochs,
             # steps would go before epochs
             max_steps=config.max_steps if teacher_epochs is None else -1,

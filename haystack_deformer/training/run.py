@@ -17,7 +17,7 @@ from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.passages import PassageTokenizer, load_tokenizer
 from haystack_deformer.training.arguments import training_arguments
 from haystack_deformer.training.checkpoints import checkpoints_in, last_checkpoint
-from haystack_deformer.training.config import TrainingConfig
+from haystack_deformer.training.config import DISTILLATION_SETTINGS, TrainingConfig
 from haystack_deformer.training.data import training_features
 from haystack_deformer.training.distillation import check_ensemble_member, check_teacher
 from haystack_deformer.training.features import SquadFeatures, collate_numbered
@@ -66,8 +66,8 @@ def train(
     :param progress_bar: whether to show one.
     :return: the trained model, in evaluation mode.
     :raises ValueError: for an output that is the model, the teacher or the checkpoints, data that cannot be used, a
-        teacher that does not fit the student or is missing, checkpoints of a run with other settings, or frozen layers
-        whose index would not stay valid.
+        teacher that does not fit the student, settings of one where there is none, checkpoints of a run with other
+        settings, or frozen layers whose index would not stay valid.
     :raises FloatingPointError: where the loss or a gradient is no longer finite; names the step.
     """
     _check_teacher_is_given(config, teacher_outputs)
@@ -104,7 +104,8 @@ def train(
     if last is not None:
         logger.info("Going on from %s.", last)
     try:
-        with MatmulAttention() if config.bf16 else nullcontext():
+        # on a GPU it would change nothing, and be asked at every call of torch
+        with MatmulAttention() if config.bf16 and trainer.args.device.type == "cpu" else nullcontext():
             trainer.train(resume_from_checkpoint=None if last is None else str(last))
     finally:
         # transformers leaves it set, and the next run of this process would be in bfloat16 unasked
@@ -127,6 +128,12 @@ def _check_teacher_is_given(config: TrainingConfig, outputs: str | os.PathLike[s
         raise ValueError(msg)
     if config.ensemble:
         msg = f"An ensemble is of a teacher and others: give `teacher` beside `ensemble={list(config.ensemble)}`."
+        raise ValueError(msg)
+    given = {name: getattr(config, name) for name in DISTILLATION_SETTINGS}
+    given = {name: value for name, value in given.items() if value != getattr(TrainingConfig, name)}
+    if given:
+        values = ", ".join(f"{name}={value}" for name, value in given.items())
+        msg = f"Without a teacher the labels' cross-entropy is all: give `teacher` beside {values}, or leave that out."
         raise ValueError(msg)
     if outputs is not None:
         msg = "There are no outputs to keep without a teacher: give `teacher` beside `teacher_outputs`."

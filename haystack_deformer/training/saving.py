@@ -28,8 +28,12 @@ def check_output(
     :param config: the run's settings.
     :param output: folder for the trained model.
     :param checkpoints: folder for checkpoints; None: one within the output.
-    :raises ValueError: where the output is the model's, the teacher's or the checkpoints'.
+    :raises ValueError: where the output is the model's, the teacher's or the checkpoints', or either is a file.
     """
+    for path in (output, checkpoints):
+        if path is not None and Path(path).exists() and not Path(path).is_dir():
+            msg = f"{str(path)!r} is a file, and the run writes into a folder: give another name."
+            raise ValueError(msg)
     if checkpoints is not None and Path(checkpoints).resolve() == Path(output).resolve():
         # settings beside checkpoints say that a run was begun, beside weights that it is finished
         msg = (

@@ -9,12 +9,13 @@ from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import Any
 
-from haystack_deformer.digests import digest_checkpoint, digest_files
+from haystack_deformer.digests import digest_checkpoint, digest_files, digest_tokenizer
 from haystack_deformer.files import write_atomically
 from haystack_deformer.training.config import TrainingConfig
 
 SETTINGS_FILE = "training_config.json"
 _INPUTS = "inputs"
+_TOKENIZERS = "tokenizers"
 _PROCESSES = "processes"
 
 
@@ -26,7 +27,8 @@ def save_settings(config: TrainingConfig, folder: str | os.PathLike[str]) -> Non
     :param folder: made where it does not exist.
     """
     Path(folder).mkdir(parents=True, exist_ok=True)
-    written = {**asdict(config), _PROCESSES: count_processes(), _INPUTS: _inputs(config)}
+    digests = {_INPUTS: _inputs(config), _TOKENIZERS: _tokenizers(config)}
+    written = {**asdict(config), _PROCESSES: count_processes(), **digests}
     # whole or not at all: a run that cannot read it does not go on
     write_atomically(Path(folder) / SETTINGS_FILE, (json.dumps(written, indent=2) + "\n").encode())
 
@@ -112,22 +114,30 @@ def read_settings(path: Path) -> dict[str, Any]:
 def _differences(config: TrainingConfig, begun: dict[str, Any]) -> list[str]:
     now = json.loads(json.dumps(asdict(config)))
     differing = [f"{name}: {begun.get(name)!r} then, {now[name]!r} now" for name in now if begun.get(name) != now[name]]
-    # a run from before they were kept has none to compare
-    if not differing and _INPUTS in begun:
-        differing = [
-            f"what is in {name!r} has changed"
-            for name, digest in _inputs(config).items()
-            if begun[_INPUTS].get(name) != digest
-        ]
+    for what, section, digests in (("what is", _INPUTS, _inputs), ("the tokenizer", _TOKENIZERS, _tokenizers)):
+        # a run from before they were kept has none to compare
+        if not differing and section in begun:
+            differing = [
+                f"{what} in {name!r} has changed"
+                for name, digest in digests(config).items()
+                if begun[section].get(name) != digest
+            ]
     return differing
 
 
 def _inputs(config: TrainingConfig) -> dict[str, str]:
     """Digests of the files and checkpoints that a run learns from, by the names they have here."""
     files = _file_digests((*config.train, *config.unlabelled))
-    models = (config.model, config.teacher, *config.ensemble)
-    checkpoints = {name: digest_checkpoint(name) for name in models if name is not None}
-    return {**files, **checkpoints}
+    return {**files, **{name: digest_checkpoint(name) for name in _models(config)}}
+
+
+def _tokenizers(config: TrainingConfig) -> dict[str, str]:
+    """Digests of the tokenizers beside those checkpoints."""
+    return {name: digest_tokenizer(name) for name in _models(config)}
+
+
+def _models(config: TrainingConfig) -> list[str]:
+    return [name for name in (config.model, config.teacher, *config.ensemble) if name is not None]
 
 
 def _file_digests(paths: Iterable[str]) -> dict[str, str]:

@@ -57,16 +57,24 @@ def test_codecs_together_and_one_by_one(tiny_encoder: PassageEncoder, examples: 
 def test_every_passage_is_encoded_once(
     tiny_encoder: PassageEncoder, examples: list[SquadExample], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    encoded: list[str] = []
+    encoded: list[list[str]] = []
     encode = PassageEncoder.encode
 
     def recording(self: PassageEncoder, texts: Any, **values: Any) -> Any:
-        encoded.extend(texts)
+        encoded.append(list(texts))
         return encode(self, texts, **values)
 
     monkeypatch.setattr(PassageEncoder, "encode", recording)
     evaluate_codecs(tiny_encoder, examples, CODECS, progress_bar=False)
-    assert encoded == TEXTS
+    assert encoded == [TEXTS[:3], TEXTS[3:6], TEXTS[6:]]
+    # where they are long fewer are held at once
+    encoded.clear()
+    longest = max(map(len, TEXTS))
+    monkeypatch.setattr(prediction, "BYTES_IN_MEMORY", 2 * longest)
+    evaluate_codecs(tiny_encoder, examples, CODECS, progress_bar=False)
+    assert [text for texts in encoded for text in texts] == TEXTS
+    assert len(encoded) > 3
+    assert all(sum(map(len, texts)) <= longest for texts in encoded)
 
 
 def test_a_codec_that_faiss_does_not_know(tiny_encoder: PassageEncoder, examples: list[SquadExample]) -> None:

@@ -24,6 +24,15 @@ class TestDeFormerConfig:
         with pytest.raises(ValueError, match=r"\['a', 'b'\].*lower_layers"):
             DeFormerConfig.from_dict({"lower_layers": 4, "b": 1, "a": 1})
 
+    @pytest.mark.parametrize("values", [{"max_seq_len": 128}, {}, [4], 4, "4"], ids=str)
+    def test_a_section_without_a_cut_is_shown(self, values: Any) -> None:
+        with pytest.raises(ValueError, match=r"'deformer' section of config\.json .* with lower_layers, got ") as error:
+            DeFormerConfig.from_dict(values)
+        assert repr(values) in str(error.value)
+
+    def test_a_number_written_as_text_is_one(self) -> None:
+        assert DeFormerConfig.from_dict({"lower_layers": "4"}) == DeFormerConfig(4)
+
     @pytest.mark.parametrize(
         "values",
         [
@@ -35,6 +44,13 @@ class TestDeFormerConfig:
             {"max_answer_length": 0},
             {"score_scale": 0.0},
             {"score_scale": -1.0},
+            {"lower_layers": 2.5},
+            {"lower_layers": True},
+            {"doc_stride": "many"},
+            {"max_seq_len": None},
+            {"score_scale": float("nan")},
+            {"score_shift": float("inf")},
+            {"score_shift": "high"},
         ],
         ids=str,
     )

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import copy
 import logging
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -199,3 +201,33 @@ def test_predict_on_texts(plain: DeFormerReader) -> None:
     [best, *_] = plain.predict_on_texts("where", ["paris is a city", "the river"], top_k=1)["answers"]
     assert best.answer
     assert best.context in {"paris is a city", "the river"}
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda reader: pickle.loads(pickle.dumps(reader))])
+def test_copies_answer_the_same_and_are_set_apart(
+    store: DeFormerInMemoryDocumentStore, tiny_deformer: Path, documents: list[Document], copied: Any
+) -> None:
+    """As FARMReader's do; of a pickled one the store's copy computes the states anew."""
+    reader = DeFormerReader(str(tiny_deformer), document_store=store, progress_bar=False, top_k_per_candidate=2)
+    reader.top_k, reader.top_k_per_candidate, reader.use_confidence_scores = 20, 1, False
+    other = copied(reader)
+    asked = "what is the capital"
+    expected = reader.predict(asked, documents)
+    assert stripped(other.predict(asked, documents)["answers"]) == stripped(expected["answers"])
+    assert len(expected["answers"]) == len(documents)
+    assert other.get_params() == reader.get_params() or copied not in (copy.copy, copy.deepcopy)
+    other.top_k_per_candidate, other.use_confidence_scores, other.top_k = 3, True, 1
+    assert (reader.top_k_per_candidate, reader.use_confidence_scores, reader.top_k) == (1, False, 20)
+
+
+def test_lengths_are_told_and_stay(plain: DeFormerReader) -> None:
+    config = plain.encoder.model.deformer_config
+    assert (plain.max_seq_len, plain.doc_stride) == (config.max_seq_len, config.doc_stride)
+    with pytest.raises(AttributeError):
+        plain.max_seq_len = 384  # type: ignore[misc]
+
+
+def test_documents_in_a_tuple(plain: DeFormerReader, documents: list[Document]) -> None:
+    asked = "what is the capital"
+    listed, tupled = plain.predict(asked, documents), plain.predict(asked, tuple(documents))  # type: ignore[arg-type]
+    assert stripped(listed["answers"]) == stripped(tupled["answers"])

@@ -155,12 +155,15 @@ def test_what_the_server_lacks_is_not_the_files_fault(client: TestClient, monkey
 
 
 @pytest.mark.parametrize(
-    "content", ['{\n "content": "paris"\n}', '["paris"]', "[1]", '{"content": null}', "[[]]", "1", "[]"]
+    "content",
+    ['{\n "content": "paris"\n}', '{"content": "paris"', '["paris"]', "[1]", '{"content": null}', "[[]]", "1", "[]"],
 )
 def test_json_that_is_no_documents(json_client: TestClient, content: str) -> None:
     response = upload(json_client, ("a.json", content.encode()))
     assert response.status_code == 400, response.text
     assert "cannot read" in response.text
+    # the server's folders are not told
+    assert "/" not in response.text
     assert upload(json_client, ("a.json", b'{"content": "paris"}\n{"content": "berlin"}')).status_code == 200
 
 
@@ -265,14 +268,27 @@ def test_a_classification_that_is_none(client: TestClient, given: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "field", [{"embedding": [1.0, 2.0]}, {"meta": {"classification": "city"}}], ids=["embedding", "classification"]
+    ("field", "said"),
+    [
+        ({"embedding": [1.0, 2.0]}, "The embedding of the document"),
+        ({"embedding": ["x"] * 32}, "The embedding of the document"),
+        ({"content_type": "table"}, "content_type 'table'"),
+        ({"meta": {"classification": "city"}}, "meta.classification"),
+        ({"meta": {"deep": json.loads("[" * 100 + "]" * 100)}}, "nested more than 50 deep"),
+        ({"meta": {"half": "\ud800"}}, "meta.half has half a character"),
+        ({"id": "\ud800"}, "id has half a character"),
+    ],
+    ids=["short", "words", "table", "classification", "deep", "half", "id"],
 )
-def test_json_documents_that_the_store_cannot_take(write_pipelines: Any, tmp_path: Path, field: dict[str, Any]) -> None:
+def test_json_documents_that_the_store_cannot_take(
+    write_pipelines: Any, tmp_path: Path, field: dict[str, Any], said: str
+) -> None:
+    """One that was taken in would make every later listing, search or upload fail."""
     embeds = "{name: Retriever, inputs: [Converter]}\n      - {name: DocumentStore, inputs: [Retriever]}"
     as_they_come = {embeds: "{name: DocumentStore, inputs: [Converter]}"}
     path = write_pipelines(tmp_path, "faiss", TextConverter="JsonConverter", **as_they_come)
     with TestClient(create_app(ServerSettings(pipeline=path)), raise_server_exceptions=False) as client:
         response = upload(client, ("a.json", json.dumps([{"content": "paris", **field}]).encode()))
         assert response.status_code == 400, response.text
-        assert next(iter(field)) in response.json()["errors"][0]
+        assert said in response.json()["errors"][0]
         assert client.post("/documents/get_by_filters", json={"filters": {}}).json() == []

@@ -100,10 +100,13 @@ class TestRefuses:
         [
             ({"lower_layers": 1}, r"cut \(lower_layers\) of .* differ: 1 against 2"),
             ({"intermediate_size": 48}, "weights of .* differ"),
+            # of the same shapes, and of another meaning
+            ({"num_attention_heads": 2}, "config of .* differ: .*'num_attention_heads': 2.* against "),
+            ({"hidden_act": "relu"}, "config of .* differ: .*'hidden_act': 'relu'.* against "),
         ],
     )
     def test_models_that_do_not_fit(
-        self, cut: Any, models: list[Path], tmp_path: Path, values: dict[str, int], message: str
+        self, cut: Any, models: list[Path], tmp_path: Path, values: dict[str, Any], message: str
     ) -> None:
         with pytest.raises(ValueError, match=message):
             average([cut(3, **values), models[0]], tmp_path / "mean")

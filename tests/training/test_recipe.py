@@ -206,3 +206,24 @@ def test_what_is_trained_already_is_not_rounded_unasked(
     assert "what was rounded" not in caplog.text
     distil(replace(config, max_steps=1), tmp_path / "half", teacher=teacher, progress_bar=False)
     assert "are in torch.float16, and what was rounded does not come back" in caplog.text
+
+
+def test_epochs_of_a_teacher_that_is_trained_already(config: TrainingConfig, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="'some/teacher' is trained already, and teacher_epochs=2 of no use"):
+        distil(config, tmp_path, teacher="some/teacher", teacher_epochs=2)
+
+
+def test_the_teacher_learns_from_labels_whatever_the_student_does(
+    config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[TrainingConfig] = []
+
+    def stop(settings: TrainingConfig, *_: Any, **__: Any) -> None:
+        runs.append(settings)
+        if settings.teacher is not None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(recipe, "train", stop)
+    with pytest.raises(KeyboardInterrupt):
+        distil(replace(config, ce_weight=0.0, kd_weight=5.0), tmp_path, progress_bar=False)
+    assert [(settings.ce_weight, settings.kd_weight) for settings in runs] == [(0.7, 1.1), (0.0, 5.0)]

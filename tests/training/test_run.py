@@ -212,6 +212,13 @@ class TestResume:
         with pytest.raises(ValueError, match=r"what is in '.*data\.json' has changed.*--no-resume"):
             train(settings, tmp_path / "output", progress_bar=False)
 
+    @pytest.mark.parametrize("which", ["output", "checkpoints"])
+    def test_a_file_is_no_folder(self, config: TrainingConfig, tmp_path: Path, which: str) -> None:
+        file = tmp_path / "a file"
+        file.touch()
+        with pytest.raises(ValueError, match="a file' is a file, and the run writes into a folder"):
+            train(config, **{"output": tmp_path / "output", which: file}, progress_bar=False)
+
     def test_checkpoints_want_a_folder_of_their_own(self, config: TrainingConfig, tmp_path: Path) -> None:
         """The settings of a run that was begun would say that the model is there."""
         with pytest.raises(ValueError, match="give the checkpoints another folder"):

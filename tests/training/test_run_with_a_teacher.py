@@ -166,6 +166,18 @@ def test_unlabelled_questions_want_a_teacher(config: TrainingConfig, tmp_path: P
     assert not (tmp_path / "output").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("ce_weight", 0.0), ("kd_weight", 5.0), ("lrs_weight", 9.0), ("temperature", 7.0)]
+)
+def test_what_says_how_to_learn_from_a_teacher_wants_one(
+    config: TrainingConfig, tmp_path: Path, name: str, value: float
+) -> None:
+    alone = replace(config, **{"teacher": None, "unlabelled": (), name: value})
+    with pytest.raises(ValueError, match=f"give `teacher` beside {name}={value}"):
+        train(alone, tmp_path, progress_bar=False)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_kept_outputs_want_a_teacher(config: TrainingConfig, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no outputs to keep without a teacher"):
         train(config, tmp_path / "output", teacher_outputs=tmp_path / "kept", progress_bar=False)

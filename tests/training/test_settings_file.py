@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -88,3 +89,22 @@ def test_paths_go_on_as_they_are_kept(tmp_path: Path) -> None:
     config = replace(CONFIG, model=tmp_path, teacher=tmp_path, train=(tmp_path / "a.json",), unlabelled=tmp_path / "b")
     save_settings(config, tmp_path / "folder")
     check_resumable(config, tmp_path / "folder")
+
+
+def test_another_tokenizer_is_another_run(tmp_path: Path, make_tiny_bert: Any) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(make_tiny_bert(), folder)
+    config = replace(CONFIG, model=str(folder))
+    save_settings(config, tmp_path)
+    check_resumable(config, tmp_path)
+    tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    words = tokenizer["model"]["vocab"]
+    words["paris"], words["berlin"] = words["berlin"], words["paris"]
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"the tokenizer in '.*model' has changed"):
+        check_resumable(config, tmp_path)
+    # a run from before it was kept has none to compare
+    kept = json.loads((tmp_path / "training_config.json").read_text(encoding="utf-8"))
+    del kept["tokenizers"]
+    (tmp_path / "training_config.json").write_text(json.dumps(kept), encoding="utf-8")
+    check_resumable(config, tmp_path)

@@ -17,6 +17,10 @@ CONFIG = TrainingConfig(model="some/model", train=("a.json", "b.json"), lower_la
     ("values", "message"),
     [
         ({"cut_warmup_ratio": 1.0}, "cut_warmup_ratio is a share of the steps from 0 up to 1, got 1.0"),
+        (
+            {"cut_warmup_ratio": 0.5, "lower_layers": 1},
+            "from 1 on, and it ends at lower_layers=1: give a cut of 2",
+        ),
         ({"weight_averaging_ratio": 1.1}, r"weight_averaging_ratio is a share .* got 1\.1"),
         ({"weight_averaging_ratio": float("nan")}, "weight_averaging_ratio is a share .* got nan"),
         ({"weight_averaging_ratio": 0.6, "cut_warmup_ratio": 0.5}, r"none .* while the cut climbs .*=0\.5.* got 0\.6"),

@@ -110,7 +110,11 @@ def upload_file(
                     400, f"{record.failed} cannot read {names}: it reads a list of objects, or one object on each line."
                 ) from error
             if failed is not None and not isinstance(cause, _OUR_OWN):
-                raise HTTPException(400, f"{record.failed} cannot read {names}: {cause}") from error
+                said = str(cause)
+                for path, name in written:
+                    # where the server keeps files is nobody's business
+                    said = said.replace(str(path), name)
+                raise HTTPException(400, f"{record.failed} cannot read {names}: {said}") from error
             raise
         documents = result.get("documents", [])
         record.counts["documents"] = len(documents)
