@@ -34,6 +34,7 @@ class CorpusIndex:
     :param folder: made where it does not exist.
     :param settings: models and codec.
     :raises ValueError: for a path with a question mark.
+    :raises ImportError: where the packages are missing that Haystack's retriever needs; says how to get them.
     """
 
     def __init__(self, folder: str | Path, settings: IndexSettings) -> None:
@@ -45,13 +46,7 @@ class CorpusIndex:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.settings = settings.resolved()
         vectors = self._take_over()
-        self.retriever = EmbeddingRetriever(
-            embedding_model=self.settings.embedding_model or default_embedding_model(),
-            model_format="sentence_transformers",
-            embed_meta_fields=["name"],
-            # the document store shows one for the whole; this one would come again at every question
-            progress_bar=False,
-        )
+        self.retriever = _load_retriever(self.settings.embedding_model or default_embedding_model())
         self.document_store = DeFormerFAISSDocumentStore(
             sql_url=f"sqlite:///{self.folder / 'documents.db'}",
             embedding_dim=self.retriever.embedding_encoder.embedding_model.get_sentence_embedding_dimension(),
@@ -218,3 +213,21 @@ def default_embedding_model() -> str:
 
         return str(get_model_path())
     return "sentence-transformers/all-MiniLM-L6-v2"
+
+
+def _load_retriever(embedding_model: str) -> EmbeddingRetriever:
+    try:
+        return EmbeddingRetriever(
+            embedding_model=embedding_model,
+            model_format="sentence_transformers",
+            embed_meta_fields=["name"],
+            # the document store shows one for the whole; this one would come again at every question
+            progress_bar=False,
+        )
+    except ImportError as error:
+        # Haystack names an extra of its own, which brings other versions
+        msg = (
+            "Haystack's EmbeddingRetriever cannot be loaded: pip install 'haystack-deformer[retrieval]' has what it "
+            f"needs ({error})."
+        )
+        raise ImportError(msg) from error

@@ -135,6 +135,16 @@ def test_a_folder_that_no_database_can_be_in(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_packages_that_haystacks_retriever_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: Any) -> None:
+        msg = "cannot import name 'SequenceSummary'"
+        raise ImportError(msg)
+
+    monkeypatch.setattr("haystack_deformer.corpus.index.EmbeddingRetriever", fail)
+    with pytest.raises(ImportError, match=r"haystack-deformer\[retrieval\]' has .*'SequenceSummary'"):
+        CorpusIndex(tmp_path, IndexSettings(model="some/model"))
+
+
 def test_an_open_index_follows_another_process(open_index: Callable[[], Any]) -> None:
     """Here the other process is another object, which shares no vectors with the first."""
     first, other = open_index(), open_index()
