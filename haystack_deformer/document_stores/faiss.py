@@ -199,11 +199,11 @@ class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, SteadyVectors, FAIS
         return {self.embedding_field: "embedding"}
 
     def _check_fit(self, documents: Sequence[Document], index: str) -> None:
-        super()._check_fit(documents, index)
-        remedy = f"the store has embedding_dim={self.embedding_dim}: give another, or other embeddings."
+        remedy = f"the store is for {self.embedding_dim} numbers: give another embedding_dim, or other embeddings."
         for document in documents:
             check_embedding_length(document, self.embedding_dim, remedy)
             check_classification(document.meta)
+        super()._check_fit(documents, index)
 
     def _validate_params_load_from_disk(self, sig: Signature, locals: Dict[str, Any]) -> None:  # noqa: A002
         parents = [parameter for name, parameter in sig.parameters.items() if name not in _BESIDE_THE_PATHS]

@@ -25,11 +25,11 @@ def store(request: pytest.FixtureRequest) -> Any:
     [
         ([1.0, float("nan"), 1.0, 1.0], "no list of finite numbers, got .*nan"),
         ([1.0, float("inf"), 1.0, 1.0], "no list of finite numbers, got .*inf"),
-        ([[1.0] * 4], "no list of finite numbers"),
+        ([[1.0] * 4], r"(no list of finite numbers|has the shape \(1, 4\))"),
         (["x"] * 4, "no list of finite numbers, got .*'x'"),
-        ("abcd", "no list of finite numbers, got .*abcd"),
+        ("abcd", r"(no list of finite numbers, got .*abcd|has the shape \(\))"),
         ([None] * 4, "no list of finite numbers, got .*None"),
-        ([1.0] * 3, r"has the shape \(3,\), and .*4"),
+        ([1.0] * 3, r"has the shape \(3,\), and .* 4 numbers"),
     ],
     ids=str,
 )

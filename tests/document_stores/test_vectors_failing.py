@@ -16,6 +16,16 @@ WHEN = {"when": datetime(2024, 1, 1, tzinfo=timezone.utc)}
 """JSON has no such value: the database's driver is not asked for it."""
 
 
+class Unprintable:
+    """What Haystack's SQL stores fail on before the database is asked: they keep details as a text."""
+
+    def __str__(self) -> str:
+        raise TypeError
+
+
+CLASSIFIED = {"classification": {"label": "confidential", "score": 1.0, "details": Unprintable()}}
+
+
 def contents(store: Any) -> set[str]:
     return {found.content for found in store.get_all_documents()}
 
@@ -43,7 +53,7 @@ def break_sql(request: pytest.FixtureRequest) -> Callable[[pytest.MonkeyPatch, A
     return apply
 
 
-@pytest.mark.parametrize("meta", [{"classification": "confidential"}, WHEN])
+@pytest.mark.parametrize("meta", [CLASSIFIED, WHEN])
 def test_a_write_that_fails_leaves_no_vectors(faiss_store: Any, meta: dict[str, Any]) -> None:
     faiss_store.write_documents([document(number) for number in range(3)])
     bad = [document(number) for number in range(3, 6)]
@@ -72,7 +82,7 @@ def test_an_overwrite_that_fails_tells_why_and_changes_nothing(faiss_store: Any)
 def test_what_was_written_before_the_failure_has_its_vectors(faiss_store: Any) -> None:
     faiss_store.write_documents([document(number) for number in range(3)])
     bad = [document(10, "0"), document(11, "1"), document(12, "5")]
-    bad[1].meta = {"classification": "confidential"}
+    bad[1].meta = CLASSIFIED
     with pytest.raises(TypeError):
         faiss_store.write_documents(bad, batch_size=1)
     assert contents(faiss_store) == {"paris 10", "paris 1", "paris 2"}
