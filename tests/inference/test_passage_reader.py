@@ -99,7 +99,7 @@ class TestReadPairs:
         pairs = [(question, text) for text in range(len(TEXTS)) for question in range(len(QUESTIONS))]
         reader = PassageReader(encoder)
         whole = reader.read_pairs(QUESTIONS, TEXTS, pairs)
-        monkeypatch.setattr(passage_reader, "_BYTES_IN_MEMORY", 60)
+        monkeypatch.setattr(passage_reader, "BYTES_IN_MEMORY", 60)
         parts = reader.read_pairs(QUESTIONS, TEXTS, pairs)
         assert parts.computed == whole.computed == len(TEXTS)
         for one, other in zip(whole.spans, parts.spans, strict=True):
@@ -123,7 +123,7 @@ class TestReadPairs:
             held.append(weakref.ref(states))
             return states
 
-        monkeypatch.setattr(passage_reader, "_BYTES_IN_MEMORY", 1)
+        monkeypatch.setattr(passage_reader, "BYTES_IN_MEMORY", 1)
         monkeypatch.setattr(PassageReader, "_representations", read)
         reader = PassageReader(encoder)
         monkeypatch.setattr(reader.runtime, "encode_question", encode_question)
