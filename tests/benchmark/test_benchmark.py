@@ -12,27 +12,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from transformers import AutoModelForQuestionAnswering
 
-from haystack_deformer.benchmark import memory as memory_module
-from haystack_deformer.benchmark import readers as readers_module
 from haystack_deformer.benchmark import timing as timing_module
-from haystack_deformer.benchmark import workload as workload_module
 from haystack_deformer.benchmark.cold import drop_from_memory
-from haystack_deformer.benchmark.full_onnx import FullOnnxReader
 from haystack_deformer.benchmark.memory import peak_memory
 from haystack_deformer.benchmark.plots import draw_plots
-from haystack_deformer.benchmark.readers import make_readers, make_store
 from haystack_deformer.benchmark.report import render_report
 from haystack_deformer.benchmark.run import PARTS, BenchmarkSettings, run_benchmark
 from haystack_deformer.benchmark.storage import made_states, made_text
 from haystack_deformer.benchmark.timing import Products, Times, take_turns
 from haystack_deformer.benchmark.workload import XQUAD_LENGTHS, load_workload, make_bert
 from haystack_deformer.passages import load_encoder, load_tokenizer
+from tests.benchmark.conftest import SMALL
 from tests.page_cache import resident_bytes
-
-SMALL = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 64}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -41,12 +33,6 @@ def _no_pauses() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(timing_module, "_SETTLE_SECONDS", 0)
         yield
-
-
-@pytest.fixture(scope="module")
-def bert(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The benchmark's own vocabulary in a small model."""
-    return str(make_bert(tmp_path_factory.mktemp("small") / "bert", **SMALL))
 
 
 class TestWorkload:
@@ -139,81 +125,6 @@ def test_made_states_go_on_where_they_were_stopped(bert: str, tmp_path: Path) ->
         assert [0 if one is None else one.n_tokens for one in found] == [4, 2] * 6
         with pytest.raises(ValueError, match=r"need \d+ GiB"):
             made_states(encoder, "SQ8", tmp_path, 10**12, texts, progress_bar=False)
-
-
-class TestReaders:
-    def test_the_full_model_in_onnx_is_the_upstream_model(self, bert: str, tmp_path: Path) -> None:
-        workload = load_workload(tmp_path, bert, 2)
-        question, document = workload.questions[0], workload.documents[0]
-        (best,) = FullOnnxReader(bert, tmp_path / "onnx").predict(question, [document], top_k=1)["answers"]
-        encoded = load_tokenizer(bert)(question, document.content, return_tensors="pt", return_offsets_mapping=True)
-        offsets = encoded.pop("offset_mapping")[0]
-        with torch.inference_mode():
-            logits = AutoModelForQuestionAnswering.from_pretrained(bert).eval()(**encoded)
-        first = encoded["token_type_ids"][0].tolist().index(1)
-        last = len(offsets) - 2
-        spans = [
-            (float(logits.start_logits[0, i] + logits.end_logits[0, j]), int(offsets[i, 0]), int(offsets[j, 1]))
-            for i in range(first, last + 1)
-            for j in range(i, min(i + 30, last + 1))
-        ]
-        _, start, end = max(spans)
-        assert best.answer == document.content[start:end]
-
-    def test_another_model_in_the_same_folder_has_a_graph_of_its_own(self, bert: str, tmp_path: Path) -> None:
-        other = str(make_bert(tmp_path / "other", seed=1, **SMALL))
-        workload = load_workload(tmp_path, bert, 2)
-
-        def score(model: str, folder: str) -> float:
-            reader = FullOnnxReader(model, tmp_path / folder)
-            return reader.predict(workload.questions[0], list(workload.documents[:3]))["answers"][0].score
-
-        assert score(bert, "onnx") != score(other, "onnx") == score(other, "another")
-
-    def test_names_of_no_reader_are_refused(self, bert: str, tmp_path: Path) -> None:
-        with pytest.raises(ValueError, match="No reader is called 'farm': give names, or parts, of FARMReader"):
-            make_readers(load_workload(tmp_path, bert, 2), None, tmp_path, "farm,ONNX")
-
-    def test_a_whole_name_is_that_reader_alone(self, bert: str, tmp_path: Path) -> None:
-        """Names have commas in them: each reader's memory would be measured beside others'."""
-        workload = load_workload(tmp_path, bert, 2)
-        store = make_store(workload, tmp_path / "states", "SQ8", progress_bar=False)
-        for name in ("DeFormerReader, ONNX int8", "DeFormerReader, torch fp32", "FARMReader"):
-            assert list(make_readers(workload, store, tmp_path, name)) == [name]
-        assert list(make_readers(workload, store, tmp_path, "torch fp32, ONNX int8")) == [
-            "full model, ONNX int8",
-            "DeFormerReader, torch fp32",
-            "DeFormerReader, ONNX int8",
-        ]
-
-    def test_the_memory_of_others_is_without_our_model(
-        self, bert: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        monkeypatch.setattr(memory_module, "make_store", lambda *_, **__: pytest.fail("it loads the model once more"))
-        arguments = {
-            "folder": str(tmp_path),
-            "model": bert,
-            "lower_layers": 2,
-            "data": None,
-            "codec": "SQ8",
-            "top_k": 2,
-        }
-        memory_module._main({**arguments, "name": "TransformersReader"})
-        assert int(capsys.readouterr().out.split()[-1]) > 50
-
-    def test_the_cut_0_is_a_cut(self, bert: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(workload_module, "make_bert", lambda *_: bert)
-        assert [load_workload(tmp_path, None, cut).lower_layers for cut in (None, 0, 3)] == [9, 0, 3]
-
-    def test_what_is_not_installed_is_named_and_left_out(
-        self, bert: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        workload = load_workload(tmp_path, bert, 2)
-        store = make_store(workload, tmp_path / "states", "SQ8", progress_bar=False)
-        monkeypatch.setattr(readers_module, "find_spec", lambda _: None)
-        readers = make_readers(workload, store, tmp_path, "full model,torch fp32")
-        assert list(readers) == ["DeFormerReader, torch fp32"]
-        assert "full model, ONNX fp32 is left out" in caplog.text
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from haystack.schema import Document, Label
 
 from haystack_deformer.document_stores import DeFormerInMemoryDocumentStore
 from haystack_deformer.nodes import DeFormerReader
+from tests.document_stores.embedded import document
 
 PARIS, BERLIN = "paris is in france", "berlin is in germany"
 
@@ -227,3 +228,15 @@ def test_query_names_its_index_by_place(make_memory: Any) -> None:
     for found in (store.query("berlin", index="other"), store.query("berlin", None, 10, None, "other")):
         assert [document.id for document in found] == ["a"]
     assert store.query("berlin") == []
+
+
+def test_bm25_without_documents(make_memory: Any) -> None:
+    store = make_memory(use_bm25=True)
+    assert store.query("paris") == []
+    store.write_documents([document(1)])
+    assert [found.content for found in store.query("paris 1")] == ["paris 1"]
+    store.delete_documents(ids=["1"])
+    assert store.query("paris") == []
+    store.write_documents([document(1)])
+    store.delete_documents()
+    assert store.query("paris") == []

@@ -290,15 +290,3 @@ def test_queries_while_documents_come_and_go(kind: str, make_faiss: Any, make_me
     together(lambda: change(1), lambda: change(2), ask, ask)
     if kind == "faiss":
         assert_found(store)
-
-
-def test_bm25_without_documents(make_memory: Any) -> None:
-    store = make_memory(use_bm25=True)
-    assert store.query("paris") == []
-    store.write_documents([document(1)])
-    assert [found.content for found in store.query("paris 1")] == ["paris 1"]
-    store.delete_documents(ids=["1"])
-    assert store.query("paris") == []
-    store.write_documents([document(1)])
-    store.delete_documents()
-    assert store.query("paris") == []
