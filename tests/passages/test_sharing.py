@@ -156,3 +156,10 @@ class TestBadInput:
             load_encoder(folder)
         (folder / "model.safetensors").write_bytes(weights)
         assert load_encoder(folder).model.lower_layers == 2
+
+
+def test_a_gpu_beyond_those_that_are_there(tiny_deformer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(ValueError, match="There is no 'cuda:1': this machine has 1 GPUs, from 'cuda:0' on"):
+        load_encoder(tiny_deformer, device="cuda:1")
