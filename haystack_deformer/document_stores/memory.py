@@ -127,9 +127,11 @@ class DeFormerInMemoryDocumentStore(DeFormerDocumentStoreMixin, GuardedMemory, I
             staying = (document for document in self.indexes.get(index, {}).values() if document.id not in written)
             stays = next((document for document in staying if getattr(document, "embedding", None) is not None), None)
         embedded = [document for document in (stays, *documents) if document and document.embedding is not None]
-        for document in embedded[1:]:
-            length = len(embedded[0].embedding)
-            remedy = f"that of {embedded[0].id!r} has {length} numbers: give all one length, or another index."
+        if not embedded:
+            return
+        first, length = embedded[0], len(embedded[0].embedding)
+        remedy = f"that of {first.id!r} has {length} numbers: give all one length, or another index."
+        for document in embedded:
             check_embedding_length(document, length, remedy)
 
     def _representation_device(self) -> Optional[torch.device]:

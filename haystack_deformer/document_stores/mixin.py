@@ -226,11 +226,11 @@ class DeFormerDocumentStoreMixin(HoldsRepresentations):
             return self._keeper.prune([indexes] if isinstance(indexes, str) else indexes or ())
 
     def _as_document(self, document: dict | Document) -> Document:
-        if isinstance(document, dict):
-            # from_dict moves fields that it does not know into the meta that it is given, the caller's
-            own = {**document, "meta": dict(document.get("meta") or {})}
-            document = Document.from_dict(own, field_map=self._create_document_field_map())
-        return document
+        if not isinstance(document, dict):
+            return document
+        # from_dict moves fields that it does not know into the meta that it is given, the caller's
+        own = {**document, "meta": dict(document.get("meta") or {})}
+        return Document.from_dict(own, field_map=self._create_document_field_map())
 
     def _check_fit(self, documents: Sequence[Document], index: str) -> None:  # noqa: ARG002  # stores over it ask
         """Refuse documents that the store cannot hold as they are, before their states are computed."""

@@ -129,10 +129,9 @@ def _check_teacher_is_given(config: TrainingConfig, outputs: str | os.PathLike[s
     if config.ensemble:
         msg = f"An ensemble is of a teacher and others: give `teacher` beside `ensemble={list(config.ensemble)}`."
         raise ValueError(msg)
-    given = {name: getattr(config, name) for name in DISTILLATION_SETTINGS}
-    given = {name: value for name, value in given.items() if value != getattr(TrainingConfig, name)}
+    given = [name for name in DISTILLATION_SETTINGS if getattr(config, name) != getattr(TrainingConfig, name)]
     if given:
-        values = ", ".join(f"{name}={value}" for name, value in given.items())
+        values = ", ".join(f"{name}={getattr(config, name)}" for name in given)
         msg = f"Without a teacher the labels' cross-entropy is all: give `teacher` beside {values}, or leave that out."
         raise ValueError(msg)
     if outputs is not None:
