@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,9 @@ from torch import Tensor
 
 _CPU_TOKENS = 256
 """Rows of a product from which on more rows gain nothing."""
+
+_TOGETHER = 0.8
+"""Of threads that share a product, the share of their time that is not lost on it: 50 ms a window by two, 83 by one."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,33 @@ class BatchPlan:
             tokens += lengths[position]
         if batch:
             yield batch
+
+
+def left_together(tokens: Sequence[int], threads: int) -> int:
+    """
+    How many of the last batches are better done by all threads together when the others are done.
+
+    Three like batches keep one of two threads idle while the other does its second. On 2 cores three passages took 11%
+    less time, five 6 to 9%, eleven 5%.
+
+    :param tokens: of each batch, in the order in which threads take them.
+    :param threads: that do a batch each.
+    :return: 0 where each thread may as well take its own to the end.
+    """
+    rest = len(tokens) % threads
+    # more than half of the threads' number gain little, and much is lost where many threads share a product badly
+    if len(tokens) < threads or not 0 < rest <= threads // 2:
+        return 0
+    together = _last_done(tokens[:-rest], threads) + sum(tokens[-rest:]) / (threads * _TOGETHER)
+    return rest if together < _last_done(tokens, threads) else 0
+
+
+def _last_done(tokens: Sequence[int], threads: int) -> int:
+    """When the last is done, in tokens by one thread, where whoever is free takes the next."""
+    busy = [0] * threads
+    for count in tokens:
+        heapq.heapreplace(busy, busy[0] + count)
+    return max(busy)
 
 
 def pad_ids(

@@ -30,7 +30,7 @@ class WindowPool:
         )
 
     def run(
-        self, work: Callable[[Sequence[int]], Result], batches: Sequence[list[int]], at_once: int
+        self, work: Callable[[Sequence[int]], Result], batches: Sequence[list[int]], at_once: int, together: int = 0
     ) -> Iterator[tuple[list[int], Result]]:
         """
         Do all batches, in the order in which they are done.
@@ -38,13 +38,14 @@ class WindowPool:
         :param work: called with a batch.
         :param batches: positions of windows; the longest first, so that no thread is left alone with one at the end.
         :param at_once: batches that may be done and wait to be taken.
+        :param together: of the last batches, that the caller's thread does after the others, with all threads in each.
         """
-        if len(batches) == 1:
-            # all threads for the one there is
-            yield batches[0], work(batches[0])
-            return
+        # all threads for the one there is
+        apart = 0 if len(batches) == 1 else len(batches) - together
         step = max(at_once, self.threads)
-        for first in range(0, len(batches), step):
-            futures = {self._executor.submit(work, batch): batch for batch in batches[first : first + step]}
+        for first in range(0, apart, step):
+            futures = {self._executor.submit(work, batch): batch for batch in batches[first : min(first + step, apart)]}
             for future in as_completed(futures):
                 yield futures[future], future.result()
+        for batch in batches[apart:]:
+            yield batch, work(batch)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.runtime.base import Floats, Runtime, logits_array
-from haystack_deformer.runtime.batching import BatchPlan, pad_ids, pad_states
+from haystack_deformer.runtime.batching import BatchPlan, left_together, pad_ids, pad_states
 from haystack_deformer.runtime.packing import pack
 from haystack_deformer.runtime.pool import Result, WindowPool
 from haystack_deformer.runtime.threads import stay_alone
@@ -83,7 +83,8 @@ class TorchRuntime(Runtime):
     ) -> Iterator[tuple[list[int], Result]]:
         batches = list(BatchPlan.for_device(self.model.device, batch_size).batches(lengths))
         if self._pool is not None:
-            return self._pool.run(work, batches, batch_size)
+            tokens = [len(batch) * lengths[batch[0]] for batch in batches]
+            return self._pool.run(work, batches, batch_size, left_together(tokens, self._pool.threads))
         return ((batch, work(batch)) for batch in batches)
 
 

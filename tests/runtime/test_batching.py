@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from haystack_deformer.runtime import BatchPlan, length_mask, pad_ids, pad_states
+from haystack_deformer.runtime.batching import left_together
 
 CPU = torch.device("cpu")
 LENGTHS = st.lists(st.integers(1, 200), max_size=80)
@@ -48,6 +49,29 @@ def test_a_gpu_pads() -> None:
 def test_size_below_one_is_refused(batch_size: int) -> None:
     with pytest.raises(ValueError, match=f"batch_size must be at least 1, got {batch_size}"):
         BatchPlan(batch_size, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "threads", "together"),
+    [
+        ([160] * 3, 2, 1),
+        ([160] * 11, 2, 1),
+        ([160] * 10, 8, 2),
+        ([160] * 10, 2, 0),
+        # one thread has none to share with
+        ([160] * 3, 1, 0),
+        # all are under way at once
+        ([160], 2, 0),
+        ([160] * 3, 8, 0),
+        # seven of eight threads would be at work anyway
+        ([160] * 15, 8, 0),
+        # the two short ones are done before the long one
+        ([300, 100, 100], 2, 0),
+        ([], 2, 0),
+    ],
+)
+def test_batches_that_all_threads_do_together(tokens: list[int], threads: int, together: int) -> None:
+    assert left_together(tokens, threads) == together
 
 
 def test_pad_ids() -> None:

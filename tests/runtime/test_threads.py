@@ -41,6 +41,26 @@ def test_windows_have_a_thread_each_and_others_keep_theirs() -> None:
         torch.set_num_threads(usual)
 
 
+def test_the_last_are_done_by_the_caller_with_all_threads_when_the_others_are() -> None:
+    usual = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        pool = WindowPool(initializer=stay_alone)
+        done: list[tuple[int, int, bool]] = []
+
+        def work(batch: Sequence[int]) -> int:
+            done.append((batch[0], torch.get_num_threads(), threading.current_thread() is threading.main_thread()))
+            return batch[0]
+
+        # two at once: no step takes one of the last along
+        batches = [[number] for number in range(7)]
+        assert sorted(result for _, result in pool.run(work, batches, 2, together=2)) == list(range(7))
+        assert done[5:] == [(5, 2, True), (6, 2, True)]
+        assert sorted(done[:5]) == [(number, 1, False) for number in range(5)]
+    finally:
+        torch.set_num_threads(usual)
+
+
 def test_where_no_thread_can_be_started_the_pool_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """At a limit of threads: an error in a thread's beginning would end the pool for good."""
     usual = torch.get_num_threads()
