@@ -12,6 +12,7 @@ import numpy as np
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.runtime.base import Floats, Runtime, logits_array
+from haystack_deformer.runtime.batching import left_together
 from haystack_deformer.runtime.onnx_export import graph_file, variant
 from haystack_deformer.runtime.pool import WindowPool
 
@@ -20,7 +21,8 @@ class OnnxRuntime(Runtime):
     """
     The model's halves as graphs, each loaded at its first use.
 
-    A window runs on one thread and as many windows at once as there are threads, without padding.
+    A window runs on one thread and as many windows at once as there are threads, without padding; those that are left
+    over then run on all threads one by one.
 
     :param model: in evaluation mode, on the CPU.
     :param dtype: "float32" or "int8".
@@ -97,24 +99,29 @@ class OnnxRuntime(Runtime):
 
     def encode_passages(self, windows: Sequence[Sequence[int]], batch_size: int) -> Iterator[tuple[int, Floats]]:
         """Run the lower layers over windows, one a thread."""
-        session = self._session("passage", alone=len(windows) == 1)
+        # of many windows the last few are not worth the memory of another session
+        alone = len(windows) == 1
+        session = self._session("passage", alone=alone)
 
         def encode(batch: Sequence[int]) -> Floats:
             return session.run(None, {"input_ids": np.array([windows[batch[0]]], dtype=np.int64)})[0][0]
 
-        for (number,), states in self._pool.run(encode, _one_by_one(windows), batch_size):
+        for (number,), states in self._pool.run(encode, _one_by_one(windows), batch_size, together=int(alone)):
             yield number, states
 
     def read(self, question: Floats, windows: Sequence[Floats], batch_size: int) -> tuple[Floats, Floats]:
-        """Run the upper layers over windows, one a thread."""
-        session, asked = self._session("read", alone=len(windows) == 1), question[None]
+        """Run the upper layers over windows, one a thread, those that are left over in all threads."""
+        asked, batches = question[None], _one_by_one(windows)
+        together = left_together([len(windows[number]) for (number,) in batches], self._pool.threads)
+        alone = {number for (number,) in batches[len(batches) - together :]}
         start_logits, end_logits = logits_array(windows)
 
         def read(batch: Sequence[int]) -> tuple[Floats, Floats]:
+            session = self._session("read", alone=batch[0] in alone)
             starts, ends = session.run(None, {"question": asked, "passage": windows[batch[0]][None]})
             return starts[0], ends[0]
 
-        for (number,), (starts, ends) in self._pool.run(read, _one_by_one(windows), batch_size):
+        for (number,), (starts, ends) in self._pool.run(read, batches, batch_size, together):
             start_logits[number, : len(starts)] = starts
             end_logits[number, : len(ends)] = ends
         return start_logits, end_logits

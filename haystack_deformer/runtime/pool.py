@@ -40,8 +40,7 @@ class WindowPool:
         :param at_once: batches that may be done and wait to be taken.
         :param together: of the last batches, that the caller's thread does after the others, with all threads in each.
         """
-        # all threads for the one there is
-        apart = 0 if len(batches) == 1 else len(batches) - together
+        apart = len(batches) - together
         step = max(at_once, self.threads)
         for first in range(0, apart, step):
             futures = {self._executor.submit(work, batch): batch for batch in batches[first : min(first + step, apart)]}

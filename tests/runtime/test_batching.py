@@ -60,8 +60,9 @@ def test_size_below_one_is_refused(batch_size: int) -> None:
         ([160] * 10, 2, 0),
         # one thread has none to share with
         ([160] * 3, 1, 0),
+        # all threads for the one there is
+        ([160], 2, 1),
         # all are under way at once
-        ([160], 2, 0),
         ([160] * 3, 8, 0),
         # seven of eight threads would be at work anyway
         ([160] * 15, 8, 0),
