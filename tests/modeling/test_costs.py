@@ -8,7 +8,6 @@ from typing import TypeVar
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig
 
@@ -16,6 +15,8 @@ from haystack_deformer.modeling import Block, TokenContext, backbone_class
 from haystack_deformer.modeling.backbones import Backbone
 from haystack_deformer.modeling.costs import compute_ratio, layer_flops, reading_flops
 from tests.modeling.backbones.families import FAMILIES, Family
+
+attention = pytest.importorskip("torch.nn.attention", reason="of torch 2.2")
 
 T = TypeVar("T")
 BASE = BertConfig()
@@ -43,7 +44,7 @@ def embedded(family: Family) -> tuple[Backbone, Tensor, TokenContext]:
 def counted(work: Callable[[], T]) -> tuple[int, T]:
     """Operations that torch counts, and what was made of them."""
     # of a fused attention torch counts nothing on a CPU
-    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+    with attention.sdpa_kernel(attention.SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         result = work()
     return counter.get_total_flops(), result
 

@@ -98,12 +98,14 @@ class TestSharing:
 class TestRewritten:
     def test_weights_are_loaded_anew(self, folder: Path) -> None:
         before = load_encoder(folder)
+        # before safetensors 0.8 a file is written where it lies, and weights that were mapped from it change with it
+        fingerprint = before.fingerprint
         path = folder / "model.safetensors"
         changed = {name: tensor + 0.01 for name, tensor in load_file(path).items()}
         save_file(changed, path, metadata={"format": "pt"})
         after = load_encoder(folder)
         assert after is not before
-        assert after.fingerprint != before.fingerprint
+        assert after.fingerprint != fingerprint
         assert torch.equal(after.model.model.qa_outputs.weight, changed["qa_outputs.weight"])
 
     def test_weights_in_several_files_are_loaded_anew(self, folder: Path) -> None:
