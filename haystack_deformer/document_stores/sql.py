@@ -61,14 +61,15 @@ class SQLDocumentAccess(DocumentAccess):
         self, index: str, filters: FilterType | None = None, batch_size: int = 1_000
     ) -> Iterator[StoredDocument]:
         """Go through an index, each batch by a query of its own: see :meth:`DocumentAccess.documents`."""
-        after = ""
+        # the empty text is an id like others
+        further = DocumentORM.id >= ""
         while True:
-            query = matching(self._query(), index, filters).filter(DocumentORM.id > after)
+            query = matching(self._query(), index, filters).filter(further)
             batch = [_stored(row) for row in query.order_by(DocumentORM.id).limit(batch_size)]
             yield from batch
             if len(batch) < batch_size:
                 return
-            after = batch[-1].id
+            further = DocumentORM.id > batch[-1].id
 
     def by_ids(self, ids: Collection[str], index: str | None = None) -> Iterator[StoredDocument]:
         """The documents with some ids: see :meth:`DocumentAccess.by_ids`."""
@@ -150,7 +151,8 @@ def path_beside(sql_url: str) -> str | None:
     """
     Where the states belong by default: beside the file that holds the documents.
 
-    :param sql_url: of the store; `sqlite:///x/documents.db` gives `x/documents.representations`.
+    :param sql_url: of the store; `sqlite:///x/documents.db` gives `x/documents.representations`, `x/documents` gives
+        `x/documents_representations`.
     :return: None for documents in memory: so are the states then.
     :raises ValueError: for documents on a server, which have no beside.
     """
@@ -169,9 +171,13 @@ def path_beside(sql_url: str) -> str | None:
 
 def beside(database: Path, suffix: str) -> Path:
     """
-    A folder beside a database; of any suffix but `.db` the whole name counts: "data.v1" and "data.v2" must not meet.
+    A folder beside a database; no two names must meet, "data.v1" and "data.v2" no more than "data" and "data.db".
 
-    :param database: its file.
+    :param database: its file; where it is a link, the folder is beside what it leads to, as for any other name of it.
     :param suffix: of the folder, without a dot.
     """
-    return database.with_suffix(f".{suffix}") if database.suffix == ".db" else Path(f"{database}.{suffix}")
+    if database.is_symlink():
+        database = database.resolve()
+    if database.suffix == ".db":
+        return database.with_suffix(f".{suffix}")
+    return Path(f"{database}.{suffix}" if database.suffix else f"{database}_{suffix}")

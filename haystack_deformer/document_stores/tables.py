@@ -18,7 +18,12 @@ from haystack.schema import FilterType
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import aliased
 
+from haystack_deformer.document_stores.filters import comparisons
 from haystack_deformer.document_stores.meta_order import OrderedMeta
+
+_CONDITIONS = 900
+_VALUES = 15_000
+"""Of filters at most: a whole number is spelled twice."""
 
 
 def unindexed(column: Any) -> Any:
@@ -64,13 +69,27 @@ def matching(query: Any, index: str, filters: FilterType | None) -> Any:
     :param query: over `DocumentORM`.
     :param index: where.
     :param filters: which; None: all.
+    :raises ValueError: where they are more than a query can hold.
     """
     query = query.filter(unindexed(DocumentORM.index) == index)
     if filters:
+        _check_size(filters)
         of_the_index = select(MetaDocumentORM).where(unindexed(MetaDocumentORM.document_index) == index).subquery()
         meta = OrderedMeta(aliased(MetaDocumentORM, of_the_index), query.session.get_bind().dialect.name)
         query = query.filter(_fits(LogicalFilterClause.parse(filters), meta))
     return query
+
+
+def _check_size(filters: FilterType) -> None:
+    """Before the database says so: SQLite's expressions are at most 1,000 deep, with at most 32,766 values."""
+    compared = [comparison.value for comparison in comparisons(filters)]
+    values = sum(len(value) if isinstance(value, (list, tuple, set)) else 1 for value in compared)
+    if len(compared) > _CONDITIONS or values > _VALUES:
+        msg = (
+            f"The filters hold {len(compared):,} conditions with {values:,} values, and a query can hold "
+            f"{_CONDITIONS:,} with {_VALUES:,}: give a list of values in place of a condition for each, or ask in parts."
+        )
+        raise ValueError(msg)
 
 
 def _fits(condition: Any, meta: OrderedMeta) -> Any:

@@ -49,22 +49,28 @@ class DocumentWriter:
         :raises DuplicateDocumentError: the parent's, in the mode "fail"; nothing is written then.
         """
         ids = [document.id for document in documents]
-        skipped: set[str] = set()
-        if mode in ("skip", "fail"):
-            skipped = {document.id for document in self._access.by_ids(ids, index)}
-        if mode == "fail" and skipped:
+        keeps_first = mode in ("skip", "fail")
+        there = {document.id for document in self._access.by_ids(ids, index)} if keeps_first else set()
+        if mode == "fail" and there:
             # these alone: some parents would have written the others by the time they raise
-            write([document for document in documents if document.id in skipped])
+            write([document for document in documents if document.id in there])
         keys = self._states.keys(documents)
-        texts = {}
+        texts: dict[bytes, str] = {}
+        # by id, those that the parent passes over, unless they are deleted meanwhile
+        passed_over: dict[str, tuple[bytes, str]] = {}
+        seen: set[str] = set()
         for document, key in zip(documents, keys, strict=True):
-            if key is not None and document.id not in skipped:
-                texts[key] = document.content
-            if mode in ("skip", "fail"):
-                skipped.add(document.id)  # the parents keep the first of those with one id
-        with self._keeper.writing(texts):
+            if key is not None and not (keeps_first and document.id in seen):
+                if document.id in there:
+                    passed_over[document.id] = (key, document.content)
+                else:
+                    texts[key] = document.content
+            seen.add(document.id)
+        with self._keeper.writing([*texts, *(key for key, _ in passed_over.values())]):
             self._compute_missing(texts)
             with self._keeper.lock:
+                there = {document.id for document in self._access.by_ids(passed_over, index)}
+                self._compute_missing(dict(text for name, text in passed_over.items() if name not in there))
                 replaced = list(self._access.by_ids(ids, index)) if mode == "overwrite" else []
                 with self._access.changing(index):
                     write([self._prepared(document, key) for document, key in zip(documents, keys, strict=True)])

@@ -53,16 +53,17 @@ def build_app(settings: ServerSettings) -> FastAPI:
         if isinstance(route, APIRoute):
             route.operation_id = route.name
     add_error_handlers(app)
-    if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware, allow_origins=list(settings.cors_origins), allow_methods=["*"], allow_headers=["*"]
-        )
     app.add_middleware(
         BodyLimitMiddleware,
         limit=settings.max_request_megabytes * MEGABYTE,
         larger={"/file-upload": settings.max_upload_megabytes * MEGABYTE + _FORM_OVERHEAD},
     )
     app.add_middleware(SameOriginMiddleware, allowed=settings.cors_origins)
+    # around the two above: a page may read what they answer too
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=list(settings.cors_origins), allow_methods=["*"], allow_headers=["*"]
+        )
     if settings.allowed_hosts:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(settings.allowed_hosts), www_redirect=False)
     app.add_middleware(ObservingMiddleware, metrics=service.metrics)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Iterator
 
+import numpy as np
 from haystack.document_stores import BaseDocumentStore, FAISSDocumentStore
 from haystack.nodes import DenseRetriever
 from haystack.schema import Document
 
 from haystack_deformer.document_stores.sql import beside
 from haystack_deformer.document_stores.tables import filled_indexes
+from haystack_deformer.representations import RepresentationStoreError
 from haystack_deformer.rest_api.indexes import count_documents, have_faiss_index
 from haystack_deformer.rest_api.store_lock import sqlite_database
 from haystack_deformer.rest_api.vector_cache import VectorCache
@@ -29,7 +32,45 @@ def keep_vectors(store: BaseDocumentStore | None, retriever: DenseRetriever | No
     database = sqlite_database(store)
     if not isinstance(store, FAISSDocumentStore) or retriever is None or database is None:
         return None
-    return VectorCache(beside(database, "vectors"), retriever)
+    folder = beside(database, "vectors")
+    try:
+        return VectorCache(folder, retriever)
+    except RepresentationStoreError as error:
+        if not folder.is_dir():
+            raise
+        # what is in it can be made again, and a server that does not start helps nobody
+        aside = folder.with_name(f"{folder.name}.damaged")
+        shutil.rmtree(aside, ignore_errors=True)
+        folder.rename(aside)
+        logger.warning("The vectors that were kept are damaged, lie in %s now and are made again: %s", aside, error)
+        return VectorCache(folder, retriever)
+
+
+def check_vectors(store: BaseDocumentStore | None, retriever: DenseRetriever | None) -> None:
+    """
+    Refuse a FAISS store that can take no vector of a retriever: uploads and questions alike would fail.
+
+    :param store: of any kind.
+    :param retriever: that it is asked by; None: documents are not found by vectors.
+    :raises ValueError: says what to change in the pipeline file.
+    """
+    if not isinstance(store, FAISSDocumentStore) or retriever is None:
+        return
+    width = int(np.asarray(retriever.embed_queries(queries=["Where is Paris?"])).shape[-1])
+    if width != store.embedding_dim:
+        msg = (
+            f"{type(retriever).__name__} makes vectors of {width} numbers, and the document store is for "
+            f"{store.embedding_dim}: give the store embedding_dim: {width}."
+        )
+        raise ValueError(msg)
+    untrained = sorted(name for name, vectors in store.faiss_indexes.items() if not vectors.is_trained)
+    if untrained:
+        msg = (
+            f"FAISS indexes of the kind {store.faiss_index_factory_str!r} must be trained before they take vectors, "
+            f"and {untrained} are not: train and save the store in Python (train_index, save) and give "
+            "faiss_index_path, or take Flat or HNSW."
+        )
+        raise ValueError(msg)
 
 
 def embed_missing(

@@ -9,7 +9,24 @@ from haystack.document_stores import FAISSDocumentStore
 from haystack.document_stores.sql import DocumentORM
 from haystack.nodes import DenseRetriever
 
+from haystack_deformer.document_stores.memory import GuardedMemory
 from haystack_deformer.rest_api.pipelines import ServedPipeline
+
+
+def check_kind(store: Any, index: str | None, kind: type) -> None:
+    """
+    Refuse an index of the other kind: in memory documents and labels of one index are in one place.
+
+    :param store: of any kind.
+    :param index: asked for; None: the store's own.
+    :param kind: Document or Label.
+    :raises HTTPException: 400, names the index.
+    """
+    if index is not None and isinstance(store, GuardedMemory):
+        try:
+            store.check_kind(index, kind)
+        except ValueError as error:
+            raise HTTPException(400, str(error)) from error
 
 
 def count_documents(store: FAISSDocumentStore) -> int:

@@ -12,6 +12,7 @@ import yaml
 from fastapi import HTTPException
 from haystack import Pipeline
 from haystack.document_stores import BaseDocumentStore, SQLDocumentStore
+from haystack.errors import PipelineConfigError
 from haystack.nodes import BaseConverter, BaseRetriever, DenseRetriever
 from haystack.pipelines.config import (
     get_component_definitions,
@@ -50,10 +51,14 @@ class ServedPipeline(Pipeline):
         :param config: the file.
         :param definitions: of its components.
         :param components: by name, those that are there already; new ones are added.
+        :raises PipelineConfigError: names the component that cannot be loaded, and why.
         """
         pipeline = cls()
         for node in get_pipeline_definition(config, name)["nodes"]:
-            component = cls._load_or_get_component(node["name"], definitions, components)
+            try:
+                component = cls._load_or_get_component(node["name"], definitions, components)
+            except PipelineConfigError as error:
+                raise PipelineConfigError(_why(error)) from error
             pipeline.add_node(component=component, name=node["name"], inputs=node["inputs"])
         pipeline.update_config_hash()
         return pipeline
@@ -124,6 +129,16 @@ class ServedPipeline(Pipeline):
             elif name == parameter:
                 value = item
         return value
+
+
+def _why(error: BaseException) -> str:
+    """What Haystack says of a component, each around the ones that it needs, and of the innermost what went wrong."""
+    while isinstance(error.__cause__, PipelineConfigError):
+        error = error.__cause__
+    if error.__cause__ is None:
+        return str(error)
+    # the rest of its message points to a traceback that the command line does not show
+    return f"{str(error).split('. See', 1)[0]}: {str(error.__cause__) or type(error.__cause__).__name__}"
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from starlette.requests import Request
 from haystack_deformer.document_stores.unfit import UnfitDocumentError
 from haystack_deformer.inference import collect_readings
 from haystack_deformer.passages import EmptyQuestionError
-from haystack_deformer.rest_api.embedding import embed_missing, embed_new, forget_deleted, keep_vectors
+from haystack_deformer.rest_api.embedding import check_vectors, embed_missing, embed_new, forget_deleted, keep_vectors
 from haystack_deformer.rest_api.indexes import check_asked_indexes
 from haystack_deformer.rest_api.metrics import Metrics
 from haystack_deformer.rest_api.observing import current_record
@@ -38,10 +38,29 @@ _REFUSALS = (ValueError, TypeError, NotImplementedError, AssertionError)
 _REQUESTS_OWN = (UnicodeError, EmptyQuestionError, DuplicateDocumentError, UnfitDocumentError)
 """What they raise for questions and files."""
 
-_NO_SENTENCES = (
-    "the server has no data of NLTK, punkt_tab, to find sentences by: send split_respect_sentence_boundary=false, and "
-    "another split_by than sentence"
+_LACKING = (
+    (
+        LookupError,
+        "NLTK Downloader",
+        "the server has no data of NLTK, punkt_tab, to find sentences by: send split_respect_sentence_boundary=false "
+        + "and another split_by than sentence",
+    ),
+    (
+        OSError,
+        "tiktoken",
+        "the server has not the file that tiktoken splits by, and cannot fetch it: send another split_by than token",
+    ),
+    (
+        NameError,
+        "langdetect",
+        "the server has not the package langdetect to tell languages by: leave valid_languages out",
+    ),
 )
+"""What a server may lack for some params, by the error and a word of its message, which tells folders of the server."""
+
+
+def _lacking(error: BaseException) -> str | None:
+    return next((said for kind, word, said in _LACKING if isinstance(error, kind) and word in str(error)), None)
 
 
 class Limit:
@@ -99,6 +118,7 @@ class Service:
             self.upload_path = Path(self._temporary.name if self._temporary else settings.file_upload_path or "")
             self.upload_path.mkdir(parents=True, exist_ok=True)
             remove_leftovers(self.upload_path)
+            check_vectors(self.pipelines.document_store, self.pipelines.retriever)
             self._vectors = keep_vectors(self.pipelines.document_store, self.pipelines.retriever)
             embed_missing(self.pipelines.document_store, self.pipelines.retriever, self._vectors)
         except BaseException:
@@ -172,12 +192,15 @@ class Service:
             node = current_record().failed
             if isinstance(cause, HTTPException):
                 raise HTTPException(cause.status_code, cause.detail) from error
-            if type(cause) is LookupError and "NLTK" in str(cause):
-                # its own message tells folders of the server
-                cause = ValueError(_NO_SENTENCES)
+            lacking = _lacking(cause) if params else None
+            if lacking is not None:
+                logger.warning("Node %s lacks what a request asks for: %s", node, cause)
+                raise HTTPException(400, f"The node {node} refused the request: {lacking}") from error
             # where a request gives nothing but the question or files, most mistakes are the server's own
             if isinstance(cause, _REQUESTS_OWN) or (params and isinstance(cause, _REFUSALS)):
                 logger.warning("Node %s refused a request: %s", node, cause)
+                # should the mistake be the node's own after all
+                logger.debug("It was raised here:", exc_info=cause)
                 raise HTTPException(400, f"The node {node} refused the request: {cause}") from error
             raise
 

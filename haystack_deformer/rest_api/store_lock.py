@@ -57,4 +57,5 @@ def sqlite_database(store: Any) -> Path | None:
             "and a server has many: give sql_url a file, sqlite:///documents.db for example."
         )
         raise ValueError(msg)
-    return Path(url.database)
+    # a link is another name of the same file, and two servers that each have one must meet at one lock
+    return Path(url.database).resolve()

@@ -71,8 +71,12 @@ class VectorCache:
 
     @property
     def count(self) -> int:
-        """Vectors that are kept, of texts that are in documents or were."""
-        return max(0, len(self._store) - len(_PROBES))
+        """Vectors that are kept, of texts that are in documents or were; 0 where that cannot be read."""
+        try:
+            return max(0, len(self._store) - len(_PROBES))
+        except RepresentationStoreError as error:
+            logger.warning("Vectors that were kept cannot be counted: %s", error)
+            return 0
 
     def tidy(self, documents: Iterable[Document]) -> None:
         """
@@ -117,8 +121,13 @@ class VectorCache:
         return blake2b(parts.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
     def _read(self, keys: list[bytes]) -> dict[bytes, npt.NDArray[np.float32]]:
-        self._store.prefetch(keys)
-        records = self._store.get(keys)
+        try:
+            self._store.prefetch(keys)
+            records = self._store.get(keys)
+        except RepresentationStoreError as error:
+            # nothing is lost with them but the time to make them
+            logger.warning("%d vectors cannot be read if they were kept, and are computed: %s", len(keys), error)
+            return {}
         return {key: np.frombuffer(r, dtype=np.float32) for key, r in zip(keys, records, strict=True) if r is not None}
 
     def _write(self, vectors: dict[bytes, npt.NDArray[np.float32]]) -> None:

@@ -4,10 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException
 from haystack.errors import FilterError
+from haystack.schema import Document
 
 from haystack_deformer.rest_api.characters import WholeJSONResponse
 from haystack_deformer.rest_api.encoding import plain
 from haystack_deformer.rest_api.filters import checked_filters
+from haystack_deformer.rest_api.indexes import check_kind
 from haystack_deformer.rest_api.observing import current_record
 from haystack_deformer.rest_api.schema import DocumentModel, FilterRequest
 from haystack_deformer.rest_api.service import Service, get_service
@@ -24,6 +26,7 @@ def get_documents(
 ) -> WholeJSONResponse:
     """Documents whose meta fits: `{"filters": {"name": ["some", "more"]}}`. All for `{"filters": {}}`."""
     wanted = checked_filters(filters.filters)
+    check_kind(service.document_store, index, Document)
     with service.records.place(), service.work():
         try:
             documents = service.document_store.get_all_documents(filters=wanted, index=index)
@@ -39,6 +42,7 @@ def delete_documents(
 ) -> bool:
     """Delete the documents whose meta fits, and what was computed for them. All for `{"filters": {}}`."""
     wanted = checked_filters(filters.filters)
+    check_kind(service.document_store, index, Document)
     with service.records.place(), service.work():
         try:
             service.document_store.delete_documents(filters=wanted, index=index)

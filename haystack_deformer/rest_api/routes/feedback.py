@@ -3,11 +3,13 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Query
+from haystack.document_stores.filter_utils import LogicalFilterClause
 from haystack.schema import Label
 
-from haystack_deformer.document_stores.memory import GuardedMemory
 from haystack_deformer.rest_api.characters import WholeJSONResponse, check_whole
 from haystack_deformer.rest_api.encoding import plain_label
+from haystack_deformer.rest_api.filters import checked_filters
+from haystack_deformer.rest_api.indexes import check_kind
 from haystack_deformer.rest_api.schema import CreateLabelRequest, FeedbackMetrics, FilterRequest, LabelModel
 from haystack_deformer.rest_api.service import Service, get_service
 from haystack_deformer.rest_api.squad import squad_entry
@@ -21,7 +23,7 @@ TheService = Annotated[Service, Depends(get_service)]
 def post_feedback(feedback: CreateLabelRequest, service: TheService, index: str | None = None) -> None:
     """Say of an answer whether it was right, and whether the document was. `index` is that of the labels."""
     check_whole("The feedback", feedback)
-    _check_index(service, index)
+    check_kind(service.document_store, index, Label)
     with service.records.place(), service.work():
         try:
             label = feedback.to_label()
@@ -33,7 +35,7 @@ def post_feedback(feedback: CreateLabelRequest, service: TheService, index: str 
 @router.get("/feedback", response_model=list[LabelModel])
 def get_feedback(service: TheService, index: str | None = None) -> WholeJSONResponse:
     """All that was said."""
-    _check_index(service, index)
+    check_kind(service.document_store, index, Label)
     with service.records.place(), service.work():
         return WholeJSONResponse([plain_label(label) for label in service.document_store.get_all_labels(index=index)])
 
@@ -41,7 +43,7 @@ def get_feedback(service: TheService, index: str | None = None) -> WholeJSONResp
 @router.delete("/feedback")
 def delete_feedback(service: TheService, index: str | None = None) -> None:
     """Delete what users said; labels of another origin stay."""
-    _check_index(service, index)
+    check_kind(service.document_store, index, Label)
     with service.records.place(), service.work():
         # no ids would mean all labels
         if ids := [label.id for label in _by_users(service, index)]:
@@ -53,10 +55,14 @@ def get_feedback_metrics(
     service: TheService, filters: FilterRequest | None = None, index: str | None = None
 ) -> dict[str, Any]:
     """How often answers and documents were right: of all labels, or of those that fit: `{"query": ["..."]}`."""
-    _check_index(service, index)
+    check_kind(service.document_store, index, Label)
+    wanted = checked_filters(filters.filters if filters else None)
+    fits = LogicalFilterClause.parse(wanted).evaluate if wanted else None
     with service.records.place(), service.work():
-        wanted = (filters.filters if filters else None) or {}
-        labels = [label for label in _by_users(service, index) if _fits(label, wanted)]
+        try:
+            labels = [label for label in _by_users(service, index) if fits is None or fits(_fields(label))]
+        except TypeError as error:  # a text is neither before nor after a number
+            raise HTTPException(400, f"The filters {wanted!r} do not fit the labels: {error}") from error
     count = len(labels)
     return {
         "answer_accuracy": sum(bool(label.is_correct_answer) for label in labels) / count if count else None,
@@ -78,7 +84,7 @@ def export_feedback(
 
     `full_document_context=false` cuts documents to `context_size` characters around the answer.
     """
-    _check_index(service, index)
+    check_kind(service.document_store, index, Label)
     with service.records.place(), service.work():
         labels = _by_users(service, index)
     # right document and wrong answer: neither an example of an answer nor of a passage without one
@@ -90,24 +96,11 @@ def export_feedback(
     return WholeJSONResponse({"data": [entry for entry in entries if entry is not None]})
 
 
-def _check_index(service: Service, index: str | None) -> None:
-    """In memory documents and labels of one index are in one place, and every question would meet the labels."""
-    store = service.document_store
-    if index is not None and isinstance(store, GuardedMemory):
-        try:
-            store.check_kind(index, Label)
-        except ValueError as error:
-            raise HTTPException(400, str(error)) from error
-
-
 def _by_users(service: Service, index: str | None) -> list[Label]:
     # not every store heeds filters on labels
     return [label for label in service.document_store.get_all_labels(index=index) if label.origin == "user-feedback"]
 
 
-def _fits(label: Label, filters: dict[str, Any]) -> bool:
-    """Whether a label has one of the values of each field: its own, its document's id, or of its document's meta."""
-    fields = {**(label.document.meta or {}), **vars(label), "document_id": label.document.id}
-    return all(
-        fields.get(name) in (wanted if isinstance(wanted, list) else [wanted]) for name, wanted in filters.items()
-    )
+def _fields(label: Label) -> dict[str, Any]:
+    """What filters are compared with: of the meta of the label's document, of the label, and the document's id."""
+    return {**(label.document.meta or {}), **vars(label), "document_id": label.document.id}
