@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 _BLOCK = 1 << 20
+_GZIP = b"\x1f\x8b"
 _TOKENIZER_FILES = ("tokenizer*.json", "*vocab*", "merges.txt", "*.model", "*tokens*.json")
 
 
@@ -23,6 +25,23 @@ def digest_files(paths: Iterable[str | os.PathLike[str]]) -> str:
         with Path(path).open("rb") as file:
             while block := file.read(_BLOCK):
                 digest.update(block)
+    return digest.hexdigest()
+
+
+def digest_data(path: str | os.PathLike[str]) -> str:
+    """
+    A digest of what a file holds, the same where it is compressed.
+
+    :param path: plain or gzip.
+    :return: 32 hexadecimal digits.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    with Path(path).open("rb") as raw:
+        compressed = raw.read(len(_GZIP)) == _GZIP
+        raw.seek(0)
+        file = gzip.GzipFile(fileobj=raw) if compressed else raw
+        while block := file.read(_BLOCK):
+            digest.update(block)
     return digest.hexdigest()
 
 

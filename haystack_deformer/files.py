@@ -5,13 +5,26 @@ from __future__ import annotations
 import errno
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 """What file systems without hard links say, exFAT and some shared folders."""
+
+
+def check_apart(path: Path, inputs: Iterable[Path]) -> None:
+    """
+    Refuse to write a file over one that is read for it.
+
+    :param path: to be written.
+    :param inputs: what is read.
+    :raises ValueError: names the file.
+    """
+    if path.resolve() in {given.resolve() for given in inputs}:
+        msg = f"{str(path)!r} is what is read, and would be written over: give another name for what is made."
+        raise ValueError(msg)
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -156,10 +156,11 @@ def _keep_settings(how: str, folder: Path) -> None:
         return
     settings = json.loads(kept.read_text(encoding="utf-8"))
     # digests of files, which are told by their names here
-    settings.pop("inputs", None)
+    for name in ("inputs", "tokenizers"):
+        settings.pop(name, None)
     for name in ("model", "teacher"):
         settings[name] = settings[name] and Path(settings[name]).name
-    for name in ("train", "unlabelled"):
+    for name in ("train", "unlabelled", "ensemble"):
         settings[name] = [Path(path).name for path in settings[name]]
     (HERE / "runs").mkdir(exist_ok=True)
     path = HERE / "runs" / f"{re.sub(r'[^a-z0-9]+', '-', how.lower())}-k{settings['lower_layers']}.json"

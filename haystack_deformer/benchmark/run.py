@@ -67,6 +67,11 @@ class BenchmarkSettings:
             if getattr(self, name) < 1:
                 msg = f"{name} must be at least 1, got {getattr(self, name)}."
                 raise ValueError(msg)
+        if "corpus" in self.parts and self.sizes and self.top_k > min(self.sizes):
+            msg = (
+                f"top_k={self.top_k} passages cannot be read of {min(self.sizes)} that are stored: give a larger size."
+            )
+            raise ValueError(msg)
 
 
 def run_benchmark(
@@ -119,7 +124,7 @@ def run_benchmark(
         ),
         "threads": lambda: measure_threads(readers, workload, top_k=settings.top_k, calls=settings.rounds),
         "indexing": lambda: [
-            measure_indexing(workload, folder / "indexing", settings.codec, backend=backend, dtype=dtype, **shown)
+            measure_indexing(workload, folder, settings.codec, backend=backend, dtype=dtype, **shown)
             for backend, dtype in dict.fromkeys((("torch", "float32"), fastest))
         ],
         "top_k": lambda: grow_top_k(readers, workload, top_ks=(1, 3, 10, 30, 100), rounds=few, **shown),

@@ -9,6 +9,8 @@ import typer
 app = typer.Typer(
     help="DeFormer for Haystack: choose a cut, train at it, measure it, index a folder of texts, ask it, serve it.",
     no_args_is_help=True,
+    # frames and columns cut the names of options off where a terminal is narrow
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
@@ -50,6 +52,8 @@ class clear_errors:  # noqa: N801  # reads as a statement
         for module, name in (
             ("haystack.errors", "HaystackError"),
             ("haystack_deformer.representations", "RepresentationStoreError"),
+            # of a disk that is full
+            ("safetensors", "SafetensorError"),
         ):
             if module in sys.modules:
                 kinds.append(getattr(sys.modules[module], name))

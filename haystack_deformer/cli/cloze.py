@@ -22,10 +22,12 @@ def cloze(
 ) -> None:
     """Questions out of your passages' own sentences (English), for `train --unlabelled`."""
     with clear_errors():
+        from haystack_deformer.files import check_apart
         from haystack_deformer.squad import check_held_out, is_held_out
         from haystack_deformer.training.cloze import make_cloze_file
 
         check_held_out(held_out)
+        check_apart(output, data)
         # some questions are put to another passage than that of their sentence, and would stay where theirs is left out
         passages = [passage for path in data for passage in _passages(path) if not is_held_out(passage, held_out)]
         count = make_cloze_file(passages, output, per_passage=per_passage, seed=seed)

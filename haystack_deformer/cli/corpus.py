@@ -1,5 +1,6 @@
 """`index` and `ask`: a folder of texts, without a pipeline to write."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +30,9 @@ def index(
         texts = read_folder(documents)
         settings = IndexSettings(model=model, lower_layers=lower_layers, codec=codec, embedding_model=embedding_model)
         report = CorpusIndex(index, settings).sync(text_documents(texts))
-        typer.echo(f"{len(texts)} files: {report}. Ask with: haystack-deformer ask --index {index} QUESTION")
+        typer.echo(
+            f"{len(texts)} files: {report}. Ask with: haystack-deformer ask --index {shlex.quote(str(index))} QUESTION"
+        )
 
 
 @app.command()

@@ -35,6 +35,7 @@ def evaluate(
     with clear_errors():
         from haystack_deformer.evaluation import compare, score
         from haystack_deformer.evaluation import evaluate as run
+        from haystack_deformer.files import check_apart
         from haystack_deformer.passages import default_device, load_encoder
         from haystack_deformer.squad import load_squad
 
@@ -45,6 +46,7 @@ def evaluate(
             examples = _held_out(examples, held_out)
         # before the evaluation, which may take long
         if predictions is not None:
+            check_apart(predictions, [*data, *([] if baseline is None else [baseline])])
             if predictions.is_dir():
                 msg = f"--predictions {str(predictions)!r} is a folder: give the name of a file."
                 raise ValueError(msg)

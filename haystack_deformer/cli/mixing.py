@@ -20,10 +20,12 @@ def mix(
 ) -> None:
     """Your questions again, on passages of two like ones' sentences, for `train --unlabelled`."""
     with clear_errors():
+        from haystack_deformer.files import check_apart
         from haystack_deformer.squad import check_held_out, load_squad, split_held_out
         from haystack_deformer.training.mixing import make_mixed_file
 
         check_held_out(held_out)
+        check_apart(output, data)
         examples = split_held_out(load_squad(data, labelled=False)[0], held_out)[0]
         count = make_mixed_file(examples, output, per_passage=per_passage, seed=seed)
         typer.echo(f"{count:,} questions on mixtures of {len({e.context for e in examples}):,} passages: {output}")

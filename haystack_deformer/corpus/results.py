@@ -25,7 +25,7 @@ class SyncReport:
 
     def __str__(self) -> str:
         states = f"the states of {self.renewed} computed anew" if self.renewed else "with their states stored"
-        return f"{self.added} passages new, {self.kept} found {states}, {self.removed} removed"
+        return f"{self.added} passages new, {self.kept} found, {states}, {self.removed} removed"
 
 
 @dataclass(frozen=True)

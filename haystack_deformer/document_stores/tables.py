@@ -87,7 +87,8 @@ def _check_size(filters: FilterType) -> None:
     if len(compared) > _CONDITIONS or values > _VALUES:
         msg = (
             f"The filters hold {len(compared):,} conditions with {values:,} values, and a query can hold "
-            f"{_CONDITIONS:,} with {_VALUES:,}: give a list of values in place of a condition for each, or ask in parts."
+            f"{_CONDITIONS:,} with {_VALUES:,}: give a list of values in place of a condition for each, or several "
+            "filters one after the other."
         )
         raise ValueError(msg)
 

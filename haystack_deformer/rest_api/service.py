@@ -42,8 +42,7 @@ _LACKING = (
     (
         LookupError,
         "NLTK Downloader",
-        "the server has no data of NLTK, punkt_tab, to find sentences by: send split_respect_sentence_boundary=false "
-        + "and another split_by than sentence",
+        "the server has no data of NLTK, punkt_tab: send split_respect_sentence_boundary=false, not split_by=sentence",
     ),
     (
         OSError,

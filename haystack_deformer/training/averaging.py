@@ -8,6 +8,7 @@ zero-shot models" (WiSE-FT), CVPR 2022.
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from collections.abc import Sequence
@@ -15,11 +16,13 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import torch
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoConfig, PreTrainedTokenizerFast
 
+from haystack_deformer.files import write_atomically
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.passages import PassageTokenizer, load_tokenizer
 from haystack_deformer.training.saving import save_trained
+from haystack_deformer.training.settings_file import PARTS_FILE
 
 StrPath: TypeAlias = str | os.PathLike[str]
 
@@ -47,6 +50,13 @@ def average(
     :raises OSError: where there is no such model.
     """
     shares = _shares(models, weights)
+    for folder in models:
+        if getattr(AutoConfig.from_pretrained(folder), "deformer", None) is None:
+            msg = (
+                f"{str(folder)!r} records no cut, and a mean is of models that were trained for one: "
+                "`haystack-deformer train` it, with lower_layers=0 for full attention in every layer."
+            )
+            raise ValueError(msg)
     if Path(output).resolve() in {Path(folder).resolve() for folder in models}:
         msg = f"{str(output)!r} is one of the models, and the mean would take its place: give another folder."
         raise ValueError(msg)
@@ -65,6 +75,8 @@ def average(
     mean.load_state_dict({**mean.state_dict(), **summed})
     # settings that an earlier run left in the folder are not the mean's
     save_trained(mean, tokenizer, output, None, dtype)
+    parts = {"models": [str(folder) for folder in models], "weights": shares}
+    write_atomically(Path(output) / PARTS_FILE, (json.dumps(parts, indent=2) + "\n").encode())
     return mean
 
 

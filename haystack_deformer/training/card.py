@@ -80,7 +80,7 @@ def write_card(
     :param start: name or folder of the teacher, or of what it was made from by the same call.
     :param student: the student's settings.
     :param rows: of the table of figures.
-    :param on: names of the files that the figures come from; empty: the held-out passages.
+    :param on: what the figures come from, names of files; empty: the held-out passages.
     :return: path of the card.
     """
     path = Path(folder) / "README.md"

@@ -29,10 +29,12 @@ def kd_loss(student: SpanLogits, teacher: TeacherOutput | SpanLogits, temperatur
 
 
 def _divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    # the least value of a padded column is further than a difference can be: NaN gradients; e^-10000 is 0 as well
+    # the least value of a padded column is further than a difference can be: NaN gradients; e^-10000 is 0 as well, at
+    # every temperature
     padding = teacher == torch.finfo(teacher.dtype).min
     ours, theirs = (
-        F.log_softmax(logits.float().masked_fill(padding, -1e4) / temperature, dim=-1) for logits in (student, teacher)
+        F.log_softmax((logits.float() / temperature).masked_fill(padding, -1e4), dim=-1)
+        for logits in (student, teacher)
     )
     return F.kl_div(ours, theirs, reduction="batchmean", log_target=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,9 +17,8 @@ from haystack_deformer.training.card import CardRow, write_card
 from haystack_deformer.training.config import DISTILLATION_SETTINGS, TrainingConfig
 from haystack_deformer.training.run import train
 from haystack_deformer.training.saving import check_output
-from haystack_deformer.training.settings_file import SETTINGS_FILE, read_settings, several_processes, shares_data
-
-logger = logging.getLogger(__name__)
+from haystack_deformer.training.settings_file import several_processes
+from haystack_deformer.training.unseen import check_unseen, count_seen
 
 _CODECS = ("SQfp16", "SQ8", "SQ4")
 
@@ -77,8 +75,11 @@ def distil(
     # before the hours of training, not after them
     asked = _evaluation_examples(config, eval_data)
     start = config.model if teacher is None else str(teacher)
+    on = ", ".join(Path(path).name for path in eval_data)
     if not eval_data:
-        _check_unseen(start, config)
+        check_unseen(start, config)
+    elif seen := count_seen(asked, config):
+        on += f", {seen} of them on passages that were trained on"
     if teacher is None:
         # what is the student's alone would be looked at after the teacher's hours
         resolve_config(start, config.lower_layers)
@@ -121,29 +122,7 @@ def distil(
             for codec, result in results.items()
         ),
     ]
-    return write_card(output, start, settings, rows, on=", ".join(Path(path).name for path in eval_data))
-
-
-def _check_unseen(start: str, config: TrainingConfig) -> None:
-    """Passages that a model, or one that it comes from, was trained on say nothing of its students."""
-    if not (Path(start) / SETTINGS_FILE).is_file():
-        logger.warning("Whether %s has seen the held-out passages is not known: the figures hold if it has not.", start)
-    ahead, followed = [start, *config.ensemble], set()
-    while ahead:
-        path = Path(ahead.pop()) / SETTINGS_FILE
-        # a model's own teacher may be what it began with, and a folder what another run began with and wrote
-        if path in followed or not path.is_file():
-            continue
-        followed.add(path)
-        begun = read_settings(path)
-        if begun["held_out"] < config.held_out and shares_data(config, begun):
-            msg = (
-                f"{str(path.parent)!r} was trained with held_out={begun['held_out']}, and the figures would be from "
-                f"passages that it has seen (held_out={config.held_out}): give eval_data, or train it with "
-                f"held_out={config.held_out}."
-            )
-            raise ValueError(msg)
-        ahead += [name for name in (begun["model"], begun["teacher"], *begun["ensemble"]) if name is not None]
+    return write_card(output, start, settings, rows, on=on)
 
 
 def _evaluation_examples(config: TrainingConfig, eval_data: Sequence[str | os.PathLike[str]]) -> list[SquadExample]:

@@ -14,7 +14,7 @@ from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.modeling.loading import resolve_config
 from haystack_deformer.passages import load_tokenizer
 from haystack_deformer.training.config import TrainingConfig
-from haystack_deformer.training.settings_file import SETTINGS_FILE, several_processes
+from haystack_deformer.training.settings_file import PARTS_FILE, SETTINGS_FILE, several_processes
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,8 @@ def save_trained(
     :param dtype: of the written weights; None: fp32.
     """
     file = Path(output) / SETTINGS_FILE
-    file.unlink(missing_ok=True)
+    for left in (file, Path(output) / PARTS_FILE):
+        left.unlink(missing_ok=True)
     model.save_pretrained(output, tokenizer, dtype=dtype)
     if settings is not None:
         write_atomically(file, settings)

@@ -9,11 +9,13 @@ from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import Any
 
-from haystack_deformer.digests import digest_checkpoint, digest_files, digest_tokenizer
+from haystack_deformer.digests import digest_checkpoint, digest_data, digest_tokenizer
 from haystack_deformer.files import write_atomically
 from haystack_deformer.training.config import TrainingConfig
 
 SETTINGS_FILE = "training_config.json"
+PARTS_FILE = "averaged_models.json"
+"""Beside the weights of a mean: which models it is of, and their shares."""
 _INPUTS = "inputs"
 _TOKENIZERS = "tokenizers"
 _PROCESSES = "processes"
@@ -141,4 +143,4 @@ def _models(config: TrainingConfig) -> list[str]:
 
 
 def _file_digests(paths: Iterable[str]) -> dict[str, str]:
-    return {path: digest_files([path]) for path in paths if Path(path).is_file()}
+    return {path: digest_data(path) for path in paths if Path(path).is_file()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +74,12 @@ def test_a_component_that_cannot_be_loaded_is_named_with_the_reason(
 
 
 @pytest.fixture
-def settings(write_pipelines: Any, tmp_path: Path) -> Iterator[ServerSettings]:
+def settings(write_pipelines: Any, tmp_path: Path) -> ServerSettings:
     """Of a server that has kept the vector of one document."""
     given = ServerSettings(pipeline=write_pipelines(tmp_path))
     with TestClient(create_app(given)) as client:
         assert upload(client, "paris") == 200
-    yield given
+    return given
 
 
 def test_kept_vectors_that_are_damaged_are_made_again(
