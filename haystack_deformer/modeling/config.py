@@ -16,7 +16,8 @@ class DeFormerConfig:
     The part of `config.json` that is DeFormer's; the rest is the backbone's own.
 
     :param lower_layers: the cut k: layers 1..k see the question and the passage apart, the layers above see both.
-        0 is full attention in every layer, the paper's teacher.
+        0 is full attention in every layer, the paper's teacher. The passage's positions begin at 0 there too, which a
+        plain checkpoint was not trained for: its answers are worse than by transformers' own classes.
     :param max_seq_len: tokens of a question and a window of a passage together, special tokens included.
     :param doc_stride: tokens from the start of one window of a long passage to the start of the next.
     :param max_question_length: tokens of a question without its special tokens; a longer one is cut.

@@ -51,7 +51,8 @@ class AnswerBuilder:
         :param documents: each with text.
         :param spans: of each document, best first.
         :param top_k: answers at most.
-        :return: best first; and `no_ans_gap`, how much `no_ans_boost` would have to rise for "no answer" to win.
+        :return: best first; and `no_ans_gap`, how much `no_ans_boost` would have to rise for "no answer" to win. Where
+            there is no span, "no answer" with the score and the gap that Haystack has for it.
         """
         ranked = sorted(
             ((span, document) for document, found in zip(documents, spans, strict=True) for span in found),
@@ -63,11 +64,12 @@ class AnswerBuilder:
             no_answer, gap = BaseReader._calc_no_answer([], 0, self.use_confidence_scores)  # noqa: SLF001
             return ([no_answer] if self.return_no_answer else []), float(gap)
         # answers are made for the best alone: cutting contexts and copying meta is what costs here
-        answers = [self._answer(span, document) for span, document in ranked[:top_k]]
+        best = ranked[:top_k]
+        answers = [self._answer(span, document) for span, document in best]
         if self.return_no_answer:
-            # the null answer's margin over itself is 0, for every document: that is what makes scores compare
-            answers.append(self._no_answer())
-            answers.sort(key=lambda answer: -answer.score)
+            # the null answer's margin over itself is 0, for every document: that is what makes scores compare. Margins
+            # decide, for scores of 1 are all the same.
+            answers.insert(sum(span.margin >= self.no_ans_boost for span, _ in best), self._no_answer())
         if self.confidence_threshold is not None:
             answers = [answer for answer in answers if answer.score >= self.confidence_threshold]
         return answers[:top_k], ranked[0][0].margin - self.no_ans_boost

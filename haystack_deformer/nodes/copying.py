@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Optional
 import torch
 from haystack.document_stores import BaseDocumentStore
 
+from haystack_deformer.document_stores.mixin import DeFormerDocumentStoreMixin
 from haystack_deformer.inference import PassageReader
 from haystack_deformer.nodes.sources import deformer_store, reader_encoder, stored_representations
 
@@ -25,8 +26,7 @@ class CopiesReader:
     _reader: PassageReader
     _answers: Any
 
-    def _open_reader(self) -> PassageReader:
-        store = deformer_store(self.document_store)
+    def _open_reader(self, store: Optional[DeFormerDocumentStoreMixin]) -> PassageReader:
         encoder = reader_encoder(self.model_name_or_path, store, self.devices[0], self._model_parameters)
         runtime = encoder.runtime(**self._runtime_parameters)
         stored = stored_representations(store, encoder)
@@ -45,7 +45,7 @@ class CopiesReader:
 
     def __setstate__(self, state: Dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._reader = self._open_reader()
+        self._reader = self._open_reader(deformer_store(self.document_store))
 
     def __deepcopy__(self, memo: Dict[int, Any]) -> Any:
         """Asks the same document store: a database is not copied with its reader."""

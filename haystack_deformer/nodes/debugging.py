@@ -6,6 +6,7 @@ from haystack.nodes.reader.base import BaseReader
 from haystack.schema import Document, MultiLabel
 
 from haystack_deformer.inference import Reading, collect_readings
+from haystack_deformer.nodes.requests import check_documents, check_lists
 
 DocumentLists = Union[List[Document], List[List[Document]]]
 
@@ -39,6 +40,8 @@ class TellsOfReading(_Reader):
         :param labels: for evaluation.
         :param add_isolated_node_eval: whether to read the labels' documents as well.
         """
+        # before the parent, which looks into them at once
+        check_documents(documents)
         with collect_readings() as readings:
             results, stream = super().run(query, documents, top_k, labels, add_isolated_node_eval)
         return self._with_debug(results, readings), stream
@@ -62,6 +65,7 @@ class TellsOfReading(_Reader):
         :param labels: for evaluation.
         :param add_isolated_node_eval: whether to read the labels' documents as well.
         """
+        check_lists(documents)
         if len(queries) == 1 and documents and isinstance(documents[0], Document):
             # the same answer lists, in the form in which BaseReader.run_batch does not fall over one query
             documents = [[document] for document in documents]

@@ -143,7 +143,7 @@ class DeFormerReader(AnswerAttributes, CopiesReader, EvaluatesReader, TellsOfRea
             "max_answer_length": as_optional_int("max_answer_length", max_answer_length),
             "duplicate_filtering": as_int("duplicate_filtering", duplicate_filtering, least=-1),
         }
-        self._reader = self._open_reader()
+        self._reader = self._open_reader(store)
         self._answers = AnswerBuilder(
             self.encoder.model.deformer_config,
             context_window_size=as_int("context_window_size", context_window_size, least=0),

@@ -41,6 +41,7 @@ class BatchRequest:
         :raises ValueError: for a blank question.
         """
         check_queries(queries)
+        check_lists(documents)
         nested = any(isinstance(entry, list) for entry in documents)
         if nested:
             lists = list(documents)
@@ -58,7 +59,6 @@ class BatchRequest:
         pairs: list[tuple[int, int]] = []
         groups: list[list[int]] = []
         for query, entries in asked:
-            check_documents(entries)
             group = []
             for document in readable(entries):
                 if id(document) not in known:
@@ -112,6 +112,20 @@ def check_documents(documents: Sequence[Any]) -> None:
         if not isinstance(document, Document):
             msg = f"doc was of type {type(document)}, but expected a Document."
             raise HaystackError(msg)
+
+
+def check_lists(documents: Sequence[Any]) -> None:
+    """
+    Refuse what is neither a list of documents nor one of such lists.
+
+    :raises HaystackError: names the type that was given.
+    """
+    if not isinstance(documents, (list, tuple)):
+        msg = f"documents must be a list of Documents or of lists of them, but got {type(documents)}."
+        raise HaystackError(msg)
+    nested = any(isinstance(entry, list) for entry in documents)
+    for entries in documents if nested else [documents]:
+        check_documents(entries)
 
 
 def readable(documents: Sequence[Document]) -> list[Document]:

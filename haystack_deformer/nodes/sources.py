@@ -21,9 +21,16 @@ def deformer_store(document_store: BaseDocumentStore | None) -> DeFormerDocument
     The document store where it keeps states; a warning, and None, where it keeps none.
 
     :param document_store: of any kind.
+    :raises ValueError: for what is no document store.
     """
     if document_store is None or isinstance(document_store, DeFormerDocumentStoreMixin):
         return document_store
+    if not isinstance(document_store, BaseDocumentStore):
+        msg = (
+            f"document_store={document_store!r} is no document store. It is DeFormerReader's second parameter, where "
+            "FARMReader has model_version: give that one by its name."
+        )
+        raise ValueError(msg)
     logger.warning(
         "%s keeps no states, so every passage is computed at every query. Use DeFormerFAISSDocumentStore or "
         "another store with DeFormerDocumentStoreMixin.",

@@ -27,6 +27,10 @@ _BLANKS = (
 )
 
 
+_NO_PART_OF_A_LETTER = "CZ"
+"""Categories of Unicode, by their first letter: control characters and blanks."""
+
+
 class EmptyQuestionError(ValueError):
     """A question of which the model sees nothing."""
 
@@ -74,9 +78,10 @@ class PassageTokenizer:
                 "in their place): set them in tokenizer_config.json."
             )
             raise ValueError(msg)
-        # a unigram model knows its special tokens as words all the same
-        self._special_ids = frozenset(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
         rows = backbone.model.get_input_embeddings().num_embeddings if isinstance(backbone, Backbone) else None
+        of_the_text = _of_the_text(tokenizer, rows)
+        # a unigram model knows its special tokens as words all the same
+        self._special_ids = frozenset(tokenizer.all_special_ids) - {tokenizer.unk_token_id, *of_the_text}
         if rows is not None and (tokens := 1 + max(self._ids())) > rows:
             msg = (
                 f"The tokenizer has {tokens} tokens and the model embeddings for {rows}: it is another model's, or "
@@ -97,7 +102,7 @@ class PassageTokenizer:
                     raise ValueError(msg)
         # a copy of its own: truncation and padding are shared state of a fast tokenizer, set by any caller, and setting
         # them while another thread encodes fails
-        self._backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+        self._backend = Tokenizer.from_str(_with_words(tokenizer.backend_tokenizer.to_str(), of_the_text))
         self._backend.no_truncation()
         self._backend.no_padding()
         # a text that speaks of "[SEP]" does not end there
@@ -183,6 +188,34 @@ class PassageTokenizer:
         return TokenizedPassage(window_ids, window_offsets)
 
 
+def _of_the_text(tokenizer: PreTrainedTokenizerBase, rows: int | None) -> frozenset[int]:
+    """
+    Special tokens that stand in texts, as a model that was trained with further ones ("[TITLE]") has them.
+
+    :param tokenizer: the model's.
+    :param rows: of the model's embeddings, for a token beyond them is in no text; None: not known.
+    """
+    # the others are the layout's and padding, which a text that speaks of them must not be
+    own = {getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask")}
+    further = set(tokenizer.additional_special_tokens_ids) - own
+    return frozenset(number for number in further if rows is None or number < rows)
+
+
+def _with_words(backend: str, tokens: frozenset[int]) -> str:
+    """
+    A tokenizer that takes some of its special tokens for words.
+
+    :param backend: the tokenizer's JSON.
+    :param tokens: their ids.
+    """
+    if not tokens:
+        return backend
+    written = json.loads(backend)
+    for token in written["added_tokens"]:
+        token["special"] = token["special"] and token["id"] not in tokens
+    return json.dumps(written)
+
+
 def _offsets(text: str, encoding: Any) -> npt.NDArray[np.uint32]:
     """The characters that each token of a text stands on."""
     return _without_blanks(text, _with_marks(text, np.asarray(encoding.offsets, dtype=np.uint32).reshape(-1, 2)))
@@ -211,17 +244,18 @@ def _without_blanks(text: str, offsets: npt.NDArray[np.uint32]) -> npt.NDArray[n
 
 def _with_marks(text: str, offsets: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
     """
-    Offsets that take in the marks behind a token.
+    Offsets that take in what is left out behind a token and belongs to its last letter.
 
-    A tokenizer that strips accents leaves a combining mark out of the token that it stands on, and an answer's last
-    letter would lose it.
+    A tokenizer that strips accents leaves a combining mark out of the token that it stands on, and one that composes
+    characters all but the first of those that it makes one of (Hangul's jamo, the voicing marks of half-width kana): an
+    answer's last letter would lose them.
     """
     if text.isascii():
         return offsets
     nexts = np.append(offsets[1:, 0], len(text))
     for row in np.flatnonzero(nexts > offsets[:, 1]):
         end = int(offsets[row, 1])
-        while end < nexts[row] and unicodedata.category(text[end]) in {"Mn", "Me"}:
+        while end < nexts[row] and unicodedata.category(text[end])[0] not in _NO_PART_OF_A_LETTER:
             end += 1
         offsets[row, 1] = end
     return offsets

@@ -80,6 +80,16 @@ GRAPHS = {
 }
 
 
+def graph_folder(model: DeFormerForQuestionAnswering, folder: Path) -> Path:
+    """
+    Where the graphs of a model's weights are, by a digest of all of them.
+
+    :param model: whose weights they are.
+    :param folder: of the graphs of all weights.
+    """
+    return folder / f"{fingerprint_model(model.backbone, model.lower_layers)}-{_FORMAT}"
+
+
 def graph_file(model: DeFormerForQuestionAnswering, name: str, dtype: str, folder: Path) -> Path:
     """
     The file of a graph, made where it is missing.
@@ -87,11 +97,10 @@ def graph_file(model: DeFormerForQuestionAnswering, name: str, dtype: str, folde
     :param model: on the CPU.
     :param name: "question", "passage" or "read".
     :param dtype: "float32" or "int8".
-    :param folder: where graphs are kept; those of other weights are told apart by their names.
+    :param folder: of the model's weights.
     :raises ValueError: for a graph that does not fit into one file.
     """
-    weights = f"{fingerprint_model(model.backbone, model.lower_layers)}-{_FORMAT}"
-    path = folder / weights / f"{name}-{variant(dtype)}.onnx"
+    path = folder / f"{name}-{variant(dtype)}.onnx"
     if path.is_file():
         return path
     logger.info("Exporting %s to %s, once.", name, path)

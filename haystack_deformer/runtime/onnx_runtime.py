@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Sequence, Sized
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -13,8 +15,10 @@ import numpy as np
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.runtime.base import Floats, Runtime, logits_array
 from haystack_deformer.runtime.batching import left_together
-from haystack_deformer.runtime.onnx_export import graph_file, variant
+from haystack_deformer.runtime.onnx_export import graph_file, graph_folder, variant
 from haystack_deformer.runtime.pool import WindowPool
+
+logger = logging.getLogger(__name__)
 
 
 class OnnxRuntime(Runtime):
@@ -85,11 +89,26 @@ class OnnxRuntime(Runtime):
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # warnings of the graph's optimiser are nothing that a user could mend
         options.log_severity_level = 3
-        path = graph_file(self.model, name, self.dtype, self.folder)
-        # the fused operator takes 0.8 ms for 184 tokens, an addition and a normalisation 0.15: 7% of an int8 window
-        return onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=["SkipLayerNormFusion"]
-        )
+        path = graph_file(self.model, name, self.dtype, self._graphs)
+
+        def session() -> Any:
+            # the fused operator takes 0.8 ms for 184 tokens, an addition and a normalisation 0.15: 7% of an int8 window
+            return onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=["SkipLayerNormFusion"]
+            )
+
+        try:
+            return session()
+        except Exception as error:  # noqa: BLE001  # onnxruntime's kinds have no other parent
+            logger.warning("%s cannot be loaded, and is made again: %s", path, error)
+            path.unlink(missing_ok=True)
+            graph_file(self.model, name, self.dtype, self._graphs)
+            return session()
+
+    @cached_property
+    def _graphs(self) -> Path:
+        """Once: all weights are looked at for it."""
+        return graph_folder(self.model, self.folder)
 
     def encode_question(self, token_ids: Sequence[int]) -> Floats:
         """Run the lower layers over a question."""

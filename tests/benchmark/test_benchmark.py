@@ -178,7 +178,12 @@ class TestRun:
 
     def test_figures_of_another_model_are_put_aside(self, bert: str, tmp_path: Path) -> None:
         settings = BenchmarkSettings(bert, 2, top_k=1, rounds=1, only="DeFormerReader, torch fp32", parts=("indexing",))
+        theirs = tmp_path / "indexing" / "thesis.txt"
+        theirs.parent.mkdir()
+        theirs.write_text("a user's")
         run_benchmark(settings, tmp_path, progress_bar=False)
+        assert theirs.is_file()
+        assert not list(tmp_path.glob("indexing-*"))
         other = str(make_bert(tmp_path / "other", seed=1, **SMALL))
         settings = replace(settings, model=other, parts=("top_k",))
         assert set(run_benchmark(settings, tmp_path, progress_bar=False)) == {"workload", "machine", "top_k"}

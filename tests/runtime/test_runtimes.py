@@ -16,7 +16,7 @@ import torch
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.passages import PassageEncoder, PassageTokenizer, load_tokenizer
 from haystack_deformer.runtime import Runtime, check_runtime, load_runtime, onnx_export
-from haystack_deformer.runtime.onnx_export import graph_file, scratch_beside
+from haystack_deformer.runtime.onnx_export import graph_file, graph_folder, scratch_beside
 from haystack_deformer.runtime.onnx_runtime import OnnxRuntime
 
 QUESTION = [2, 10, 11, 12, 3]
@@ -145,7 +145,7 @@ class TestGraphs:
                 model.backbone.head.bias.data += 1
             if change == "config":
                 model.config.num_hidden_layers += 1
-            files.append(graph_file(model, "read", "float32", tmp_path))
+            files.append(graph_file(model, "read", "float32", graph_folder(model, tmp_path)))
         assert len(set(files)) == 4
 
     def test_that_need_more_than_one_file_are_refused(
@@ -158,7 +158,7 @@ class TestGraphs:
 
         monkeypatch.setattr(onnx_export, "export", export)
         with pytest.raises(ValueError, match=r"The read graph has more than the 2 GiB.*backend='torch'"):
-            graph_file(model, "read", "float32", tmp_path)
+            graph_file(model, "read", "float32", graph_folder(model, tmp_path))
         assert not list(tmp_path.rglob("*.onnx"))
 
     def test_go_to_the_users_cache_where_the_folder_is_none(
@@ -169,7 +169,7 @@ class TestGraphs:
         assert list((tmp_path / "haystack-deformer" / "onnx").glob("*/question-float32.onnx"))
 
     def test_leave_the_model_in_evaluation(self, model: DeFormerForQuestionAnswering, tmp_path: Path) -> None:
-        graph_file(model, "read", "float32", tmp_path)
+        graph_file(model, "read", "float32", graph_folder(model, tmp_path))
         assert not any(module.training for module in model.modules())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,19 @@ def test_settings_of_an_earlier_run_are_not_the_means(models: list[Path], tmp_pa
     (tmp_path / "mean" / "training_config.json").write_text("{}")
     average(models[:2], tmp_path / "mean")
     assert not (tmp_path / "mean" / "training_config.json").exists()
+
+
+def test_models_without_a_cut_are_refused(models: list[Path], make_tiny_bert: Any, tmp_path: Path) -> None:
+    plain = make_tiny_bert(3)
+    with pytest.raises(ValueError, match=r"records no cut, .* `haystack-deformer train` it"):
+        average([models[0], plain], tmp_path)
+    assert not any(tmp_path.iterdir())
+
+
+def test_what_a_mean_is_of_is_written(models: list[Path], tmp_path: Path) -> None:
+    average(models, tmp_path, weights=[2, 1, 1])
+    parts = json.loads((tmp_path / "averaged_models.json").read_text())
+    assert parts == {"models": [str(path) for path in models], "weights": [0.5, 0.25, 0.25]}
 
 
 def test_command(models: list[Path], tmp_path: Path) -> None:

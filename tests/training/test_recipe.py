@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from safetensors.torch import load_file
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.squad import load_squad, split_held_out
 from haystack_deformer.training import recipe, run
+from haystack_deformer.training.averaging import average
 from haystack_deformer.training.config import TrainingConfig
 from haystack_deformer.training.recipe import distil
 
@@ -153,6 +155,44 @@ def test_figures_are_not_from_what_an_earlier_model_was_trained_on(
     distil(
         replace(config, model=str(second), train=(str(others),), max_steps=1), tmp_path / "output", progress_bar=False
     )
+
+
+def test_figures_are_not_from_what_the_same_file_compressed_was_for(config: TrainingConfig, tmp_path: Path) -> None:
+    teacher, compressed = tmp_path / "teacher", tmp_path / "cities.json.gz"
+    recipe.train(replace(config, lower_layers=0, max_steps=1, held_out=0.0), teacher, progress_bar=False)
+    compressed.write_bytes(gzip.compress(Path(config.train[0]).read_bytes()))
+    with pytest.raises(ValueError, match=r"was trained with held_out=0\.0"):
+        distil(replace(config, train=(str(compressed),)), tmp_path / "output", teacher=teacher, progress_bar=False)
+
+
+def test_figures_are_not_from_what_a_part_of_a_mean_was_trained_on(
+    config: TrainingConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    plain = replace(config, lower_layers=0, max_steps=1)
+    for name, share in (("a", 0.0), ("b", config.held_out), ("unknown", config.held_out)):
+        recipe.train(replace(plain, held_out=share), tmp_path / name, progress_bar=False)
+    average([tmp_path / "b", tmp_path / "a"], tmp_path / "mean")
+    with pytest.raises(ValueError, match=r"a' was trained with held_out=0\.0"):
+        distil(replace(config, ensemble=(str(tmp_path / "mean"),)), tmp_path / "output", progress_bar=False)
+    (tmp_path / "unknown" / "training_config.json").unlink()
+    average([tmp_path / "b", tmp_path / "unknown"], tmp_path / "mean")
+    distil(
+        replace(config, ensemble=(str(tmp_path / "mean"),), max_steps=1),
+        tmp_path / "output",
+        teacher=tmp_path / "b",
+        progress_bar=False,
+    )
+    assert f"Whether {tmp_path / 'unknown'} has seen" in caplog.text
+
+
+def test_figures_from_what_is_trained_on_say_so(
+    config: TrainingConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    card = distil(replace(config, max_steps=1), tmp_path, eval_data=config.train, progress_bar=False)
+    trained = len(split_held_out(load_squad(config.train)[0], config.held_out)[0])
+    assert 0 < trained < 18
+    assert f"{trained} of the 18 questions" in caplog.text
+    assert f"On 18 questions of cities.json, {trained} of them on passages that were trained on" in card.read_text()
 
 
 @pytest.mark.parametrize(

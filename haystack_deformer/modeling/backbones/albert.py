@@ -25,7 +25,8 @@ class AlbertBackbone(EncoderBackbone):
         """For each layer its group of weights, which comes up as often as layers share it."""
         groups = self.base.encoder.albert_layer_groups
         layers = self.model.config.num_hidden_layers
-        return nn.ModuleList([groups[number * len(groups) // layers] for number in range(layers)])
+        # upstream's own arithmetic: whole numbers would put some layers of uneven groups into another one
+        return nn.ModuleList([groups[int(number / (layers / len(groups)))] for number in range(layers)])
 
     @property
     def embeddings(self) -> nn.Module:
