@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from haystack.document_stores import InMemoryDocumentStore
 from haystack.schema import Document
 
 from haystack_deformer.document_stores import DeFormerInMemoryDocumentStore
@@ -91,6 +92,24 @@ def test_a_store_of_another_model_does_not_change_the_cut(
     assert stripped(reader.predict("who", documents)["answers"]) == stripped(plain.predict("who", documents)["answers"])
 
 
-def test_a_cut_that_was_not_trained_is_said(tiny_bert: Path, caplog: Any) -> None:
-    DeFormerReader(str(tiny_bert), lower_layers=3)
-    assert "was not trained for the cut lower_layers=3" in caplog.text
+@pytest.mark.parametrize("cut", [3, 0])
+def test_a_cut_that_was_not_trained_is_said(tiny_deformer: Path, tiny_bert: Path, caplog: Any, cut: int) -> None:
+    for model in (tiny_deformer, tiny_bert):
+        caplog.clear()
+        reader = DeFormerReader(str(model), lower_layers=cut)
+        assert reader.encoder.model.lower_layers == cut
+        assert f"was not trained for {'the cut ' if cut else ''}lower_layers={cut}" in caplog.text
+    caplog.clear()
+    DeFormerReader(str(tiny_deformer), lower_layers=2)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("given", ["v1.2", 5])
+def test_what_is_no_document_store(tiny_deformer: Path, given: Any) -> None:
+    with pytest.raises(ValueError, match=rf"document_store={given!r} is no document store.*model_version"):
+        DeFormerReader(str(tiny_deformer), given)
+
+
+def test_a_store_without_states_is_said_once(tiny_deformer: Path, caplog: Any) -> None:
+    DeFormerReader(str(tiny_deformer), InMemoryDocumentStore(), progress_bar=False)
+    assert caplog.text.count("keeps no states") == 1

@@ -58,6 +58,25 @@ class TestSettings:
         assert passages.fingerprint == make(tiny_tokenizer).fingerprint
 
 
+class TestFurtherSpecialTokens:
+    def test_stand_in_texts_as_the_model_was_trained(self, make_tiny_bert: Any, tiny_bert: Path) -> None:
+        own = load_tokenizer(tiny_bert)
+        own.add_special_tokens({"additional_special_tokens": ["[TITLE]"]})
+        text = "[TITLE] paris [SEP] [CLS]"
+        model = AutoModelForQuestionAnswering.from_pretrained(tiny_bert)
+        lengths = DeFormerConfig(0, max_seq_len=62, doc_stride=8, max_question_length=20)
+        # without an embedding of its own it is a text like others
+        assert max(PassageTokenizer(own, lengths, BertBackbone(model)).question(text)) < model.config.vocab_size
+        model.resize_token_embeddings(len(own))
+        passages = PassageTokenizer(own, lengths, BertBackbone(model))
+        title = own.convert_tokens_to_ids("[TITLE]")
+        assert passages.question(text)[1:3] == [title, own.convert_tokens_to_ids("paris")]
+        # those of the layout still end nothing
+        assert own.sep_token_id not in passages.question(text)[:-1]
+        assert own.cls_token_id not in passages.question(text)[1:]
+        assert unwind(passages.passages([text])[0])[0][0] == title
+
+
 class TestFingerprint:
     def test_is_the_same_for_the_same(self, tiny_tokenizer: BertTokenizerFast, tiny_bert: Path) -> None:
         assert make(tiny_tokenizer).fingerprint == make(load_tokenizer(tiny_bert)).fingerprint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,28 @@ def test_special_tokens_in_a_text_are_text(passages: PassageTokenizer, tokenizer
     ids = passages.question(text)
     prefix, suffix = len(layout.question_prefix), len(layout.question_suffix)
     assert special.isdisjoint(ids[prefix : len(ids) - suffix])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # a syllable in its parts, half-width letters with their voicing marks, vowel signs
+        unicodedata.normalize("NFD", "\ub3c4\uc2dc\ub294 \uc11c\uc6b8"),
+        "\uff8a\uff9f\uff98 \uff76\uff9e",
+        "\u0939\u093f\u0928\u094d\u0926\u0940",
+        "Cafe\u0301 caf\u00e9\u0301\u0302",
+    ],
+    ids=["jamo", "kana", "hindi", "accents"],
+)
+def test_no_letter_loses_a_part(passages: PassageTokenizer, text: str) -> None:
+    for between in ("", " Paris"):
+        covered = {
+            character
+            for _, window in windows(passages, text + between)
+            for start, end in window
+            for character in range(start, end)
+        }
+        assert covered >= {number for number, character in enumerate(text) if not character.isspace()}
 
 
 def test_joined_blocks_are_the_pair_as_upstream_has_it(

@@ -188,3 +188,15 @@ class TestMergeWindows:
     def test_of_no_window(self) -> None:
         assert merge_windows([], top_k=3) == []
         assert merge_windows([[]], top_k=3) == []
+
+
+@pytest.mark.parametrize("column", [0, 2])
+def test_logits_that_are_no_numbers(column: int) -> None:
+    batch = make_batch(np.random.default_rng(0), [5, 3])
+    best_spans(batch.start, batch.end, batch.offsets)
+    # where nobody looks they say nothing of the model
+    batch.end[1, 4:] = np.nan
+    best_spans(batch.start, batch.end, batch.offsets)
+    batch.start[1, column] = np.nan
+    with pytest.raises(ValueError, match="no numbers"):
+        best_spans(batch.start, batch.end, batch.offsets)

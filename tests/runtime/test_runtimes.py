@@ -137,6 +137,15 @@ class TestGraphs:
         # of a making that was stopped, nothing is left that could be taken for a graph
         assert {path.suffix for path in graph.parent.iterdir()} == {".onnx"}
 
+    def test_that_are_damaged_are_made_again(
+        self, folder: Path, model: DeFormerForQuestionAnswering, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        expected = load_runtime(model, folder, backend="onnx").encode_question(QUESTION)
+        (graph,) = (folder / "onnx").glob("*/question-float32.onnx")
+        graph.write_bytes(b"")
+        np.testing.assert_array_equal(load_runtime(model, folder, backend="onnx").encode_question(QUESTION), expected)
+        assert "is made again" in caplog.text
+
     def test_of_other_weights_are_others(self, folder: Path, tmp_path: Path) -> None:
         files = []
         for change in ("none", "upper", "config", "cut"):

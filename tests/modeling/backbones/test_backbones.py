@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from transformers import AlbertConfig, AlbertForQuestionAnswering
 
-from haystack_deformer.modeling import BACKBONES, DeFormerForQuestionAnswering, backbone_class
+from haystack_deformer.modeling import BACKBONES, Block, DeFormerForQuestionAnswering, TokenContext, backbone_class
 from haystack_deformer.modeling.backbones.bert import BertBackbone
-from tests.modeling.backbones.families import FAMILIES
+from tests.modeling.backbones.families import FAMILIES, TINY
 
 
 def test_known_families() -> None:
@@ -49,3 +51,17 @@ def test_attention_without_a_mask_of_blocks_is_refused() -> None:
     config._attn_implementation = "eager"
     with pytest.raises(ValueError, match=r"attn_implementation='eager'.*'sdpa'"):
         backbone_class("distilbert")(FAMILIES["distilbert"].model(config=config))
+
+
+def test_groups_that_layers_do_not_share_evenly() -> None:
+    """Upstream's arithmetic is in floating point."""
+    config = AlbertConfig(**TINY, embedding_size=16)
+    config.num_hidden_layers, config.num_hidden_groups = 18, 14
+    torch.manual_seed(0)
+    model = AlbertForQuestionAnswering(config).eval()
+    backbone = backbone_class("albert")(model)
+    ids = torch.randint(7, 90, (1, 12))
+    context = TokenContext(None, torch.arange(12)[None], torch.zeros((1, 12), dtype=torch.int64))
+    with torch.no_grad():
+        states = backbone.run_layers(backbone.embed(ids, Block.QUESTION), 0, 18, context)
+        torch.testing.assert_close(states, model.albert(ids).last_hidden_state, atol=1e-5, rtol=0)
