@@ -88,6 +88,26 @@ def test_skip_computes_nothing_for_what_is_skipped(store: Any, computed: list[st
     assert stored(store, PARIS, ROME) == [PARIS, ROME]
 
 
+def test_skip_computes_what_is_deleted_before_the_write(
+    store: Any, computed: list[str], stored: Any, monkeypatch: Any
+) -> None:
+    store.write_documents([Document(content=PARIS, id="1")])
+    keys = store._writer._states.keys
+
+    def keys_while_another_deletes(documents: Any) -> Any:
+        store.delete_documents(ids=["1"])
+        return keys(documents)
+
+    # after the look at what is there
+    monkeypatch.setattr(store._writer._states, "keys", keys_while_another_deletes)
+    store.write_documents(
+        [Document(content=PARIS, id="1"), Document(content=BERLIN, id="2")], duplicate_documents="skip"
+    )
+    assert computed == [PARIS, BERLIN, PARIS]
+    assert stored(store, PARIS, BERLIN) == [PARIS, BERLIN]
+    assert store.get_document_count() == 2
+
+
 def test_fail_raises_the_parents_error_and_leaves_nothing(store: Any, computed: list[str], stored: Any) -> None:
     store.write_documents([Document(content=PARIS, id="1")])
     with pytest.raises(DuplicateDocumentError):

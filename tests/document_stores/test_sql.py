@@ -24,6 +24,8 @@ PARIS, BERLIN, ROME = "paris is in france", "berlin is in germany", "a river in 
         ("sqlite:///faiss_document_store.db", "faiss_document_store.representations"),
         ("sqlite:////data/x/documents.db", "/data/x/documents.representations"),
         ("sqlite:///data.v1", "data.v1.representations"),
+        # not that of data.db
+        ("sqlite:///data", "data_representations"),
         ("sqlite://", None),
         ("sqlite:///:memory:", None),
     ],
@@ -93,3 +95,28 @@ def test_pages_through_an_index(make_faiss: Any) -> None:
         assert sorted(d.text for d in store._access.documents("document", batch_size=size)) == texts
     assert [d.text for d in store._access.documents("document", {"kind": "a"})] == [texts[3]]
     assert store._access.count("document", {"kind": {"$in": ["a"]}}) == 1
+
+
+def test_the_empty_text_is_an_id_like_others(make_faiss: Any) -> None:
+    store = make_faiss()
+    store.write_documents([Document(content=PARIS, id="", meta={"k": "a"}), Document(content=BERLIN, meta={"k": "b"})])
+    assert store.prune_representations() == 0
+    for size in (1, 2):
+        assert sorted(d.text for d in store._access.documents("document", batch_size=size)) == [BERLIN, PARIS]
+    store.delete_documents(filters={"k": "a"})
+    assert [d.content for d in store.get_all_documents()] == [BERLIN]
+
+
+def test_filters_larger_than_a_query(make_faiss: Any) -> None:
+    store = make_faiss()
+    store.write_documents([Document(content=PARIS, id="1", meta={"year": 7})])
+    assert store.get_all_documents(filters={"$or": [{"year": number} for number in range(900)]})
+    assert store.get_all_documents(filters={"year": list(range(15_000))})
+    for filters, message in (
+        ({"$or": [{"year": number} for number in range(901)]}, "hold 901 conditions"),
+        ({"year": list(range(15_001))}, "1 conditions with 15,001 values"),
+    ):
+        for act in (store.get_all_documents, store.delete_documents):
+            with pytest.raises(ValueError, match=message):
+                act(filters=filters)
+    assert store.get_document_count() == 1

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from haystack.document_stores import InMemoryDocumentStore
 
 
 def names(client: TestClient, body: dict[str, Any], **params: str) -> set[str]:
@@ -47,6 +48,27 @@ def test_delete(uploaded: TestClient) -> None:
     assert body["answers"][0]["meta"]["name"] == "germany.txt"
     assert uploaded.post("/documents/delete_by_filters", json={"filters": {}}).json() is True
     assert names(uploaded, {"filters": {}}) == set()
+
+
+@pytest.mark.parametrize("action", ["get_by_filters", "delete_by_filters"])
+def test_an_index_of_labels_is_none_for_documents_in_memory(uploaded: TestClient, action: str) -> None:
+    store = uploaded.app.state.service.document_store  # type: ignore[attr-defined]
+    label = {"document": {"content": "x"}, "query": "q", "origin": "user-feedback", "is_correct_answer": True}
+    assert uploaded.post("/feedback", json={**label, "is_correct_document": True}).status_code == 200
+    index = {"index": store.label_index}
+    for filters in ({}, {"name": "x"}):
+        response = uploaded.post(f"/documents/{action}", json={"filters": filters}, params=index)
+        # a database has tables of their own for both
+        assert response.status_code == (400 if isinstance(store, InMemoryDocumentStore) else 200), response.text
+    assert len(uploaded.get("/feedback").json()) == 1
+
+
+def test_filters_larger_than_a_query(uploaded: TestClient) -> None:
+    filters = {"$or": [{"name": f"{number}.txt"} for number in range(5_000)]}
+    for action in ("get_by_filters", "delete_by_filters"):
+        response = uploaded.post(f"/documents/{action}", json={"filters": filters})
+        assert response.status_code in (200, 400), response.text
+    assert names(uploaded, {"filters": {}}) == {"france.txt", "germany.txt"}
 
 
 @pytest.mark.parametrize("action", ["get_by_filters", "delete_by_filters"])

@@ -199,6 +199,16 @@ def test_metrics(client: TestClient) -> None:
     assert client.post("/eval-feedback", json={"filters": {"query": ["where?"]}}).json()["n_feedback"] == 1
     assert client.post("/eval-feedback", json={"filters": {"document_id": ["fc18"]}}).json()["n_feedback"] == 3
     assert client.post("/eval-feedback", json={"filters": {"name": ["other"]}}).json() == empty
+    for filters in (
+        {"query": "where?"},
+        {"query": {"$eq": "where?"}},
+        {"$and": {"query": "where?", "is_correct_answer": False}},
+        {"$not": {"is_correct_document": True}},
+    ):
+        assert client.post("/eval-feedback", json={"filters": filters}).json()["n_feedback"] == 1
+    for refused in ({"query": {"$regex": "where"}}, {"$and": []}, {"query": {"$gt": 5}}):
+        response = client.post("/eval-feedback", json={"filters": refused})
+        assert (response.status_code, bool(response.json()["errors"])) == (400, True)
 
 
 @pytest.mark.parametrize(

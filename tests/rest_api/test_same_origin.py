@@ -105,11 +105,15 @@ def test_settings(write_pipelines: Any, tmp_path: Path) -> None:
         pipeline=write_pipelines(tmp_path, "memory"),
         cors_origins=(good,),
         allowed_hosts=("testserver", "*.example.org"),
+        max_request_megabytes=1,
     )
     with TestClient(create_app(settings)) as client:
         response = client.post("/documents/get_by_filters", json={}, headers={"Origin": good})
         assert response.status_code == 200
         assert response.headers["access-control-allow-origin"] == good
         assert client.post("/documents/get_by_filters", json={}, headers={"Origin": EVIL}).status_code == 403
+        # what is refused on the way in can be read by the page too
+        response = client.post("/query", content=b"x" * 2_000_000, headers={"Origin": good})
+        assert (response.status_code, response.headers["access-control-allow-origin"]) == (413, good)
         for host, status in (("qa.example.org", 200), ("qa.example.org:8000", 200), ("evil.example", 400)):
             assert client.get("/initialized", headers={"Host": host}).status_code == status

@@ -182,5 +182,12 @@ def test_no_data_to_find_sentences_by(serve: Callable[..., TestClient], monkeypa
     assert "/root" not in response.text
     # where the request asks for nothing the pipeline file does, and other errors are nobody's wish
     assert upload(client, "paris is in france.").status_code == 500
+    for lacking, form, said in (
+        (OSError("Cannot fetch https://x/cl100k_base.tiktoken"), {"split_by": "token"}, "another split_by than token"),
+        (NameError("name 'langdetect' is not defined"), {"split_by": "word"}, "leave valid_languages out"),
+    ):
+        error = lacking
+        response = upload(client, "paris is in france.", split_respect_sentence_boundary="true", **form)
+        assert (response.status_code, said in response.text, "x/cl100k" in response.text) == (400, True, False)
     error = KeyError("NLTK")
     assert upload(client, "paris is in france.", split_respect_sentence_boundary="true").status_code == 500
