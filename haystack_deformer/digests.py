@@ -5,11 +5,12 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 _BLOCK = 1 << 20
-_GZIP = b"\x1f\x8b"
 _TOKENIZER_FILES = ("tokenizer*.json", "*vocab*", "merges.txt", "*.model", "*tokens*.json")
 
 
@@ -36,13 +37,12 @@ def digest_data(path: str | os.PathLike[str]) -> str:
     :return: 32 hexadecimal digits.
     """
     digest = hashlib.blake2b(digest_size=16)
-    with Path(path).open("rb") as raw:
-        compressed = raw.read(len(_GZIP)) == _GZIP
-        raw.seek(0)
-        file = gzip.GzipFile(fileobj=raw) if compressed else raw
+    # of one that is damaged, or not compressed, its bytes: whoever reads it says what is wrong
+    with suppress(OSError, EOFError, zlib.error), gzip.open(path) as file:
         while block := file.read(_BLOCK):
             digest.update(block)
-    return digest.hexdigest()
+        return digest.hexdigest()
+    return digest_files([path])
 
 
 def digest_checkpoint(model_name_or_path: str | os.PathLike[str]) -> str:
