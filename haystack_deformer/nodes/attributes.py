@@ -1,6 +1,6 @@
 """FARMReader's attributes: those that can be set on a reader in use count at the next question."""
 
-from typing import Any, Optional
+from typing import Any, Dict, Optional
 
 from haystack_deformer.inference import PassageReader
 from haystack_deformer.nodes.answers import AnswerBuilder
@@ -8,9 +8,10 @@ from haystack_deformer.parameters import as_bool, as_int, as_optional_float
 
 
 class AnswerAttributes:
-    """For a reader with `_reader` and `_answers`, which they are kept in."""
+    """For a reader with `_reader` and `_answers`, which they are kept in, and `_reading_parameters` of the first."""
 
     _reader: PassageReader
+    _reading_parameters: Dict[str, Any]
     _answers: AnswerBuilder
 
     @property
@@ -31,6 +32,8 @@ class AnswerAttributes:
     @top_k_per_candidate.setter
     def top_k_per_candidate(self, value: Any) -> None:
         self._reader.top_k_per_passage = as_int("top_k_per_candidate", value)
+        # what copies are made with
+        self._reading_parameters["top_k_per_passage"] = self._reader.top_k_per_passage
 
     @property
     def return_no_answers(self) -> bool:

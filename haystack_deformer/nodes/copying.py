@@ -35,10 +35,7 @@ class CopiesReader:
     def __getstate__(self) -> Dict[str, Any]:
         """For pickle and copies, with what was set since; the model is named."""
         kept = {name: value for name, value in self.__dict__.items() if name != "_reader"}
-        kept["_reading_parameters"] = {
-            **self._reading_parameters,
-            "top_k_per_passage": self._reader.top_k_per_passage,
-        }
+        kept["_reading_parameters"] = dict(self._reading_parameters)
         kept["_answers"] = copy(self._answers)
         kept["_component_config"] = {**self._component_config, "params": dict(self._component_config["params"])}
         return kept
