@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
+import time
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +27,21 @@ def check_apart(path: Path, inputs: Iterable[Path]) -> None:
     if path.resolve() in {given.resolve() for given in inputs}:
         msg = f"{str(path)!r} is what is read, and would be written over: give another name for what is made."
         raise ValueError(msg)
+
+
+def remove_forsaken(folder: Path, pattern: str, seconds: float) -> None:
+    """
+    Remove folders of processes that were killed, which are no living one's any more.
+
+    :param folder: where they are.
+    :param pattern: of their names.
+    :param seconds: after which one that nobody has written to is forsaken.
+    """
+    for path in folder.glob(pattern):
+        # another process may end, or remove the same, meanwhile
+        with suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > seconds:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def write_atomically(path: Path, data: bytes) -> None:

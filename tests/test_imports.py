@@ -21,7 +21,8 @@ def loaded_by(statement: str) -> set[str]:
 
 
 def test_engine_loads_no_haystack() -> None:
-    parts = ["inference", "modeling", "passages", "reading", "representations", "squad", "training.trainer"]
+    engine = ["evaluation", "inference", "inspection", "modeling", "passages", "reading", "representations", "runtime"]
+    parts = [*engine, "squad", "training.run", "training.recipe"]
     # the package's own name for it goes the same way
     names = "from haystack_deformer import DeFormerConfig, DeFormerForQuestionAnswering\n"
     loaded = loaded_by(names + "\n".join(f"import haystack_deformer.{part}" for part in parts))
@@ -33,6 +34,16 @@ def test_engine_loads_no_haystack() -> None:
 @pytest.mark.parametrize("part", ["reading", "representations"])
 def test_parts_without_a_model_load_no_torch(part: str) -> None:
     loaded = loaded_by(f"import haystack_deformer.{part}")
+    assert loaded.isdisjoint({"torch", "transformers", "haystack"})
+
+
+def test_training_gives_its_names_and_loads_them_when_asked() -> None:
+    from haystack_deformer import training
+
+    assert all(callable(getattr(training, name)) for name in training.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        training.nothing  # noqa: B018
+    loaded = loaded_by("from haystack_deformer.training import TrainingConfig")
     assert loaded.isdisjoint({"torch", "transformers", "haystack"})
 
 

@@ -18,8 +18,7 @@ from transformers import AutoConfig
 
 from haystack_deformer import DeFormerInMemoryDocumentStore, DeFormerReader
 from haystack_deformer.squad import load_squad, split_held_out
-from haystack_deformer.training.config import TrainingConfig
-from haystack_deformer.training.recipe import distil
+from haystack_deformer.training import TrainingConfig, distil
 
 PASSAGES = 50
 

@@ -14,7 +14,7 @@ from transformers import AutoModelForQuestionAnswering, AutoTokenizer, PreTraine
 from haystack_deformer.digests import digest_checkpoint
 from haystack_deformer.modeling import DeFormerConfig
 from haystack_deformer.nodes.answers import AnswerBuilder
-from haystack_deformer.reading import best_spans, merge_windows
+from haystack_deformer.reading import TextSpan, best_spans, merge_windows
 from haystack_deformer.runtime.onnx_export import export, quantize, scratch_beside
 
 _MAX_SEQ_LEN = 256
@@ -81,13 +81,16 @@ class FullOnnxReader:
         answers, gap = self._answers.build(documents, spans, top_k)
         return {"query": query, "no_ans_gap": gap, "answers": answers}
 
-    def _read(self, query: str, text: str) -> Any:
+    def _read(self, query: str, text: str) -> list[TextSpan]:
+        # transformers' stride is what two windows share, and that of FARM and ours from start to start
+        asked = len(self.tokenizer(query, add_special_tokens=False)["input_ids"])
+        room = _MAX_SEQ_LEN - asked - self.tokenizer.num_special_tokens_to_add(pair=True)
         encoded = self.tokenizer(
             query,
             text,
             truncation="only_second",
             max_length=_MAX_SEQ_LEN,
-            stride=_DOC_STRIDE,
+            stride=max(0, room - _DOC_STRIDE),
             return_overflowing_tokens=True,
             return_offsets_mapping=True,
         )

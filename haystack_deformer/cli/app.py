@@ -22,7 +22,7 @@ LowerLayers = Annotated[
 Codec = Annotated[str, typer.Option(help="faiss codec of the states: SQfp16, SQ8, SQ4, Flat, OPQ..,PQ..")]
 
 Backend = Annotated[str, typer.Option(help="What runs the upper layers: torch or onnx.")]
-Dtype = Annotated[str, typer.Option(help="Of their matrix products: float32, bfloat16 (torch), int8 (onnx).")]
+Dtype = Annotated[str, typer.Option(help="Precision of the matrix products: float32, bfloat16 (torch), int8 (onnx).")]
 
 _EXTRAS = {
     "accelerate": "haystack-deformer[train]",

@@ -18,7 +18,7 @@ def inspect(
         list[str] | None,
         typer.Option(help="faiss codec of the states. Repeat for several. Default: four usual ones."),
     ] = None,
-    repeats: Annotated[int, typer.Option(help="Of each measurement; the median counts.", min=1)] = 3,
+    repeats: Annotated[int, typer.Option(help="Repetitions of each measurement; the median counts.", min=1)] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="JSON in place of a table.")] = False,
 ) -> None:
     """What each cut of a model would save on this machine, and what the states would take. Loads no weights."""

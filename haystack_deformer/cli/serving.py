@@ -16,17 +16,17 @@ def serve(
         typer.Option(help="YAML file with the pipelines.", envvar="PIPELINE_YAML_PATH", exists=True, dir_okay=False),
     ],
     query_pipeline: Annotated[
-        str, typer.Option("--query-pipeline", help="Name of the one that answers.", envvar="QUERY_PIPELINE_NAME")
+        str, typer.Option("--query-pipeline", help="Pipeline that answers questions.", envvar="QUERY_PIPELINE_NAME")
     ] = ServerSettings.query_pipeline,
     indexing_pipeline: Annotated[
-        str, typer.Option(help="Name of the one that takes in files.", envvar="INDEXING_PIPELINE_NAME")
+        str, typer.Option(help="Pipeline that indexes uploaded files.", envvar="INDEXING_PIPELINE_NAME")
     ] = ServerSettings.indexing_pipeline,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 is the whole network.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8000,
     concurrency_limit: Annotated[
         int,
         typer.Option(
-            help="Questions at once, as many uploads, and as many requests for feedback and documents; more get 503.",
+            help="Questions at once, and as many uploads and requests for feedback or documents; further ones get 503.",
             envvar="CONCURRENT_REQUEST_PER_WORKER",
             min=1,
         ),
@@ -35,16 +35,18 @@ def serve(
         Path | None, typer.Option(help="Folder for uploads. Default: a temporary one.", envvar="FILE_UPLOAD_PATH")
     ] = None,
     max_upload_megabytes: Annotated[
-        int, typer.Option(help="Of one upload.", envvar="MAX_UPLOAD_MEGABYTES", min=1)
+        int, typer.Option(help="Size of one upload, at most.", envvar="MAX_UPLOAD_MEGABYTES", min=1)
     ] = ServerSettings.max_upload_megabytes,
     max_upload_documents: Annotated[
-        int, typer.Option(help="That one upload may be split into.", envvar="MAX_UPLOAD_DOCUMENTS", min=1)
+        int,
+        typer.Option(help="Documents one upload may be split into.", envvar="MAX_UPLOAD_DOCUMENTS", min=1),
     ] = ServerSettings.max_upload_documents,
     max_request_megabytes: Annotated[
-        int, typer.Option(help="Of any other request.", envvar="MAX_REQUEST_MEGABYTES", min=1)
+        int, typer.Option(help="Size of any other request, at most.", envvar="MAX_REQUEST_MEGABYTES", min=1)
     ] = ServerSettings.max_request_megabytes,
     root_path: Annotated[
-        str, typer.Option(help="Where a proxy serves it, /qa for example.", envvar="ROOT_PATH")
+        str,
+        typer.Option(help="Path under which a proxy serves it, /qa for example.", envvar="ROOT_PATH"),
     ] = ServerSettings.root_path,
     cors_origin: Annotated[
         list[str] | None,
@@ -55,7 +57,7 @@ def serve(
     allowed_host: Annotated[
         list[str] | None,
         typer.Option(
-            help="Name that it may be asked by, qa.example.org. Repeat for several. Default: any.",
+            help="Host name by which the server may be addressed, qa.example.org. Repeat for several. Default: any.",
             envvar="ALLOWED_HOSTS",
         ),
     ] = None,
@@ -78,7 +80,7 @@ def serve(
             max_upload_megabytes=max_upload_megabytes,
             max_upload_documents=max_upload_documents,
             max_request_megabytes=max_request_megabytes,
-            root_path=root_path.rstrip("/"),
+            root_path=root_path,
             cors_origins=tuple(cors_origin or ()),
             allowed_hosts=tuple(allowed_host or ()),
         )

@@ -26,7 +26,7 @@ def train(
     output: Output,
     fp16_weights: Fp16Weights = False,
     teacher_outputs: TeacherOutputs = None,
-    checkpoints: Annotated[Path | None, typer.Option(help="Folder for them. Default: OUTPUT/checkpoints.")] = None,
+    checkpoints: Annotated[Path | None, typer.Option(help="Checkpoints' folder. Default: OUTPUT/checkpoints.")] = None,
     save_steps: SaveSteps = 500,
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint where there is one.")] = True,
 ) -> None:

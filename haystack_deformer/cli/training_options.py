@@ -48,7 +48,7 @@ SETTINGS: dict[str, Any] = {
     "freeze_lower": Annotated[
         bool, typer.Option(help="Train the layers above the cut alone: an index made before stays valid.")
     ],
-    "learning_rate": Annotated[float, typer.Option(help="Peak of AdamW's.")],
+    "learning_rate": Annotated[float, typer.Option(help="Peak learning rate (AdamW).")],
     "num_train_epochs": Annotated[float, typer.Option(help="Passes over the data.")],
     "max_steps": Annotated[int, typer.Option(help="Stop after so many steps in place of whole epochs.")],
     "batch_size": Annotated[int, typer.Option(help="Windows in a step.")],
@@ -56,18 +56,19 @@ SETTINGS: dict[str, Any] = {
         int, typer.Option(help="Questions on one window in a batch, at most: they share its lower layers.", min=1)
     ],
     "warmup_ratio": Annotated[float, typer.Option(help="Share of the steps in which the learning rate rises.")],
-    "weight_decay": Annotated[float, typer.Option(help="Of AdamW.")],
+    "weight_decay": Annotated[float, typer.Option(help="Weight decay (AdamW).")],
     "attention_dropout": Annotated[
-        float | None, typer.Option(help="In place of the model's own; 0 makes a step on a CPU a third faster.", min=0)
+        float | None,
+        typer.Option(help="Attention dropout, replacing the model's; 0 makes a CPU step a third faster.", min=0),
     ],
     "hidden_dropout": Annotated[
-        float | None, typer.Option(help="Of the states between the layers, in place of the model's own.", min=0)
+        float | None, typer.Option(help="Dropout of the states between the layers, in place of the model's own.", min=0)
     ],
-    "seed": Annotated[int, typer.Option(help="Of the order of the data, dropout and a new head.")],
+    "seed": Annotated[int, typer.Option(help="Seed of the data's order, dropout and a new head.")],
     "max_seq_len": Annotated[int, typer.Option(help="Tokens of a question and a window together.")],
     "doc_stride": Annotated[int, typer.Option(help="Tokens between the starts of two windows.")],
     "max_question_length": Annotated[int, typer.Option(help="Tokens of a question; longer ones are cut.")],
-    "held_out": Annotated[float, typer.Option(help="Share of the passages that no step sees.", min=0)],
+    "held_out": Annotated[float, typer.Option(help="Share of the passages that is left out of training.", min=0)],
     "bf16": Annotated[bool, typer.Option(help="Matrix products in bfloat16.")],
 }
 """Fields of `TrainingConfig` with the type and the help of their options, in the order in which --help has them."""

@@ -24,8 +24,8 @@ class SyncReport:
     renewed: int = 0
 
     def __str__(self) -> str:
-        states = f"the states of {self.renewed} computed anew" if self.renewed else "with their states stored"
-        return f"{self.added} passages new, {self.kept} found, {states}, {self.removed} removed"
+        states = f", the states of {self.renewed} computed anew" if self.renewed else " with their states stored"
+        return f"{self.added} passages new, {self.kept} found{states}, {self.removed} removed"
 
 
 @dataclass(frozen=True)

@@ -124,12 +124,6 @@ class RepresentationSettings:
         }
         config, deformer_config = resolve_config(deformer_model, cut, revision=revision, token=token)
         check_weights(deformer_model)
-        if deformer_config.lower_layers >= config.num_hidden_layers:
-            msg = (
-                f"lower_layers={deformer_config.lower_layers} does not fit {str(deformer_model)!r}, a model of "
-                f"{config.num_hidden_layers} layers: give 0 (no cut) to {config.num_hidden_layers - 1}."
-            )
-            raise ValueError(msg)
         RepresentationCodec(representation_codec, config.hidden_size)
         # an environment variable has the empty text for None; absolute now: the store is opened at the first use, when
         # the working directory may be another

@@ -84,7 +84,7 @@ class DeFormerPreTrainedModel(nn.Module):
 
     def save_pretrained(
         self,
-        folder: str | os.PathLike[str],
+        save_directory: str | os.PathLike[str],
         tokenizer: PreTrainedTokenizerFast | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -93,28 +93,29 @@ class DeFormerPreTrainedModel(nn.Module):
 
         The folder is also a plain checkpoint of transformers (which then ignores the cut).
 
-        :param folder: made where it does not exist.
+        :param save_directory: made where it does not exist.
         :param tokenizer: written beside the weights; without it the folder does not load by itself.
         :param dtype: of the written weights, `torch.float16` for half the bytes; None: as they are.
         :raises OSError: where the folder cannot be made.
         """
+        folder = Path(save_directory)
         # transformers meets a path that is a file with a line in the log, and writes nothing
-        Path(folder).mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         self.model.config.deformer = self.deformer_config.to_dict()
         state_dict = self.model.state_dict()
         if dtype is not None:
             state_dict = {name: tensor.to(dtype) for name, tensor in state_dict.items()}
-        self.model.save_pretrained(Path(folder), state_dict=state_dict, safe_serialization=True)
-        for weights in Path(folder).glob("*.safetensors"):
+        self.model.save_pretrained(folder, state_dict=state_dict, safe_serialization=True)
+        for weights in folder.glob("*.safetensors"):
             # safetensors' temporary file is its owner's alone, whatever the umask: a service of another user serves it
-            shutil.copymode(Path(folder) / "config.json", weights)
+            shutil.copymode(folder / "config.json", weights)
         if dtype is not None:
             # transformers writes the dtype that the weights have here
             config = deepcopy(self.model.config)
             config.torch_dtype = dtype
-            config.save_pretrained(Path(folder))
+            config.save_pretrained(folder)
         if tokenizer is not None:
-            tokenizer.save_pretrained(Path(folder))
+            tokenizer.save_pretrained(folder)
 
     @property
     def config(self) -> PretrainedConfig:

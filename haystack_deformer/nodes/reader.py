@@ -50,6 +50,8 @@ class DeFormerReader(AnswerAttributes, CopiesReader, EvaluatesReader, TellsOfRea
         self,
         model_name_or_path: Optional[str] = None,
         document_store: Optional[BaseDocumentStore] = None,
+        # by name alone: FARMReader's come in another order
+        *,
         lower_layers: Optional[int] = None,
         model_version: Optional[str] = None,
         context_window_size: int = 150,
@@ -74,7 +76,7 @@ class DeFormerReader(AnswerAttributes, CopiesReader, EvaluatesReader, TellsOfRea
         preprocessing_batch_size: Optional[int] = None,  # noqa: ARG002
         backend: str = "torch",
         dtype: str = "float32",
-    ):
+    ) -> None:
         """
         :param model_name_or_path: a folder written by `haystack-deformer train`, or the name or folder of any
             question-answering checkpoint. None: the document store's model.

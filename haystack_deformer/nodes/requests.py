@@ -10,6 +10,7 @@ from haystack.errors import HaystackError
 from haystack.schema import Document
 
 from haystack_deformer.document_stores.access import text_of
+from haystack_deformer.passages import EmptyQuestionError
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ def check_queries(queries: Sequence[str]) -> None:
     """
     Refuse what is no question.
 
-    :raises ValueError: for none, a blank one, or one that is no text.
+    :raises ValueError: for none.
+    :raises EmptyQuestionError: for a blank one, or one that is no text.
     """
     if isinstance(queries, str):
         msg = f"queries must be a list of questions, got the text {queries!r}: use predict, or give [{queries!r}]."
@@ -96,7 +98,7 @@ def check_queries(queries: Sequence[str]) -> None:
     for query in queries:
         if not isinstance(query, str) or not query.strip():
             msg = f"The question is empty ({query!r}): give at least one word."
-            raise ValueError(msg)
+            raise EmptyQuestionError(msg)
 
 
 def check_documents(documents: Sequence[Any]) -> None:

@@ -143,7 +143,8 @@ class PassageTokenizer:
         longest = self.config.max_question_length
         if len(token_ids) > longest:
             logger.warning(
-                "The question has %d tokens and is cut to max_question_length=%d: %.80r...",
+                "The question has %d tokens and is cut to max_question_length=%d (a reader's max_query_length): "
+                "%.80r...",
                 len(token_ids),
                 longest,
                 text,

@@ -48,7 +48,7 @@ def best_spans(
     :param duplicate_filtering: of spans whose first or last tokens are at most this far apart the best alone is kept;
         -1 keeps all.
     :return: for each window its spans; fewer than `top_k` where there are no more.
-    :raises ValueError: for logits that are NaN, of a model that is broken.
+    :raises FloatingPointError: for logits that are NaN, of a model that is broken.
     """
     batch, length = start_logits.shape[0], start_logits.shape[1] - 1
     longest = min(max_answer_length, length)
@@ -67,7 +67,8 @@ def best_spans(
     # NaN is greater than nothing and less than nothing: whatever stands first would be the answer
     if np.isnan(flat.max(initial=-np.inf)):
         msg = "The logits of the answers are no numbers (NaN): the model's weights are broken. Load them anew."
-        raise ValueError(msg)
+        # no ValueError, which would say that the question or the passages are to blame
+        raise FloatingPointError(msg)
     return [
         _window_spans(row, longest, window, top_k, duplicate_filtering)
         for row, window in zip(flat, offsets, strict=True)

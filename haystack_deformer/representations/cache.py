@@ -178,7 +178,8 @@ class Representations:
         Store passages' states, all of them or, on an error, none. The first call trains the codec, if it needs that.
 
         :param representations: passages by key.
-        :raises ValueError: states of another width, not finite, or too few to train the codec on.
+        :raises ValueError: states of another width, or too few to train the codec on.
+        :raises FloatingPointError: states that are not finite, of a model that is broken.
         :raises StoreFullError: the disk has no room.
         :raises StoreReadOnlyError: the store can only be read.
         """

@@ -86,7 +86,8 @@ class RepresentationCodec:
 
         :param vectors: float32 (n, dimension); of more than 65,536 an even selection is taken (of more than
             `min_training_vectors`, where training takes minutes: PQ, OPQ).
-        :raises ValueError: wrong shape, values that are not finite, or fewer vectors than the codec can be trained on.
+        :raises ValueError: wrong shape, or fewer vectors than the codec can be trained on.
+        :raises FloatingPointError: values that are not finite, of a model that is broken.
         """
         vectors = self._checked(vectors)
         with self._train_lock:
@@ -121,7 +122,8 @@ class RepresentationCodec:
 
         :param vectors: float32 (n, dimension). Values beyond what the codec can hold are clipped to its range.
         :returns: uint8 (n, code_size).
-        :raises ValueError: wrong shape, values that are not finite, or the codec is not trained.
+        :raises ValueError: wrong shape, or the codec is not trained.
+        :raises FloatingPointError: values that are not finite, of a model that is broken.
         """
         vectors = self._checked(vectors)
         self._require_training()
@@ -194,7 +196,8 @@ class RepresentationCodec:
             raise ValueError(msg)
         if vectors.size and not np.isfinite((vectors.min(), vectors.max())).all():  # both pass NaN on
             msg = "The vectors hold values that are not finite (NaN or infinity): the model that made them is broken"
-            raise ValueError(msg)
+            # no ValueError, which would say that the texts are to blame
+            raise FloatingPointError(msg)
         return vectors
 
     def _name(self) -> bytes:

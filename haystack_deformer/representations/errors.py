@@ -21,5 +21,5 @@ class CorruptRecordError(ValueError):
     """One record is truncated, damaged, or was made with another codec."""
 
 
-class CorruptCodecError(ValueError):
-    """A serialised codec is truncated or damaged."""
+class CorruptCodecError(StoreCorruptError):
+    """A serialised codec is lost, truncated or damaged."""

@@ -48,7 +48,9 @@ class ServerSettings:
 
     def __post_init__(self) -> None:
         for name in _COUNTS:
-            as_int(name, getattr(self, name))
+            object.__setattr__(self, name, as_int(name, getattr(self, name)))
+        # Haystack's default is "/", which newer releases of FastAPI put in front of every path
+        object.__setattr__(self, "root_path", self.root_path.rstrip("/"))
         for host in self.allowed_hosts:
             if host != "*" and set("*:/") & set(host.removeprefix("*.")):
                 msg = f"allowed_hosts has {host!r}: give a name as qa.example.org, or *.example.org for all below it."
@@ -88,8 +90,7 @@ class ServerSettings:
             max_request_megabytes=as_int(
                 "MAX_REQUEST_MEGABYTES", env.get("MAX_REQUEST_MEGABYTES", cls.max_request_megabytes)
             ),
-            # Haystack's default is "/", which newer releases of FastAPI put in front of every path
-            root_path=env.get("ROOT_PATH", cls.root_path).rstrip("/"),
+            root_path=env.get("ROOT_PATH", cls.root_path),
             cors_origins=tuple(env.get("CORS_ORIGINS", "").split()),
             allowed_hosts=tuple(env.get("ALLOWED_HOSTS", "").split()),
         )

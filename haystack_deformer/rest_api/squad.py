@@ -7,6 +7,8 @@ from typing import Any
 
 from haystack.schema import Label, Span
 
+from haystack_deformer.reading import context_window
+
 logger = logging.getLogger(__name__)
 
 
@@ -29,7 +31,8 @@ def squad_entry(label: Label, context_size: int | None) -> dict[str, Any] | None
     if not impossible and (start < 0 or text[start : start + len(answer)] != answer):
         logger.warning("The label %s is left out: its answer does not stand at %d of its document.", label.id, start)
         return None
-    first, last = _around(start, start + len(answer), len(text), context_size)
+    size = len(text) if context_size is None else context_size
+    first, last = context_window(start, start + len(answer), len(text), size)
     question = {
         "question": label.query,
         "id": label.id,
@@ -37,12 +40,3 @@ def squad_entry(label: Label, context_size: int | None) -> dict[str, Any] | None
         "answers": [] if impossible else [{"text": answer, "answer_start": start - first}],
     }
     return {"paragraphs": [{"context": text[first:last], "id": label.document.id, "qas": [question]}]}
-
-
-def _around(start: int, end: int, length: int, size: int | None) -> tuple[int, int]:
-    """As many characters on either side of an answer; what one side lacks the other gets."""
-    if size is None or length <= size:
-        return 0, length
-    size = max(size, end - start)
-    first = min(max(0, start - (size - (end - start)) // 2), length - size)
-    return first, first + size

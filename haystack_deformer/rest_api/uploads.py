@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import shutil
-import time
 import unicodedata
 import uuid
 import zipfile
@@ -16,6 +15,8 @@ from typing import BinaryIO
 from fastapi import HTTPException, UploadFile
 from haystack.nodes import BaseConverter, DocxToTextConverter, MarkdownConverter, PDFToTextConverter, TextConverter
 from haystack.nodes.file_converter import CsvTextConverter, JsonConverter, PptxConverter
+
+from haystack_deformer.files import remove_forsaken
 
 _LONGEST_NAME = 150
 _PASSING = "passing-"
@@ -78,9 +79,7 @@ def remove_leftovers(folder: Path) -> None:
 
     :param folder: for uploads; another server may be using it.
     """
-    for path in folder.glob(f"{_PASSING}*"):
-        if time.time() - path.stat().st_mtime > _LEFTOVER_SECONDS:
-            shutil.rmtree(path, ignore_errors=True)
+    remove_forsaken(folder, f"{_PASSING}*", _LEFTOVER_SECONDS)
 
 
 @contextmanager

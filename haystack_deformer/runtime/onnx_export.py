@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import tempfile
-import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ import torch
 from packaging.version import Version
 from torch import Tensor, nn
 
+from haystack_deformer.files import remove_forsaken
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.modeling.fingerprint import fingerprint_model
 
@@ -127,12 +126,8 @@ def scratch_beside(path: Path) -> Iterator[Path]:
     :param path: of the file; its folder is made where it is missing.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f"{_SCRATCH}*"):
-        # of a process that was killed: one that is started again and again would fill the disk
-        # another process may end, or remove the same, meanwhile
-        with suppress(FileNotFoundError):
-            if time.time() - left.stat().st_mtime > _FORSAKEN_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
+    # a process that is killed and started again and again would fill the disk
+    remove_forsaken(path.parent, f"{_SCRATCH}*", _FORSAKEN_SECONDS)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=_SCRATCH) as scratch:
         yield Path(scratch)
 

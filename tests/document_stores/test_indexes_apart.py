@@ -138,6 +138,10 @@ def test_rows_are_found_without_going_through_all(explained: Any) -> None:
         with store._access.changing("document"):
             store.session.query(MetaDocumentORM).filter_by(document_id="1").delete()
 
+    # it asks for the beginnings of its batches: Haystack's own way
+    def goes_through_all() -> Any:
+        return list(store._query())
+
     tasks: list[Callable[[], Any]] = [
         lambda: list(store._access.by_ids(["1", "2", "3"])),
         lambda: list(store._access.by_ids(["1", "2", "3"], "document")),
@@ -148,7 +152,7 @@ def test_rows_are_found_without_going_through_all(explained: Any) -> None:
         lambda: contents_of(store.session, "document", ["1", "2", "3"]),
         lambda: store._forget_meta("document", ["1", "2", "3"]),
         lambda: renumber(store.session, "document", {2: 9}),
-        lambda: list(store._query()),
+        goes_through_all,
         lambda: store.get_documents_by_vector_ids(["0", "1"]),
         overwrite,
     ]
@@ -158,8 +162,7 @@ def test_rows_are_found_without_going_through_all(explained: Any) -> None:
         for step in steps:
             assert "document_index=?" not in step, (number, steps)
             assert "(name=?" not in step, (number, steps)
-            # `_query` asks for the beginnings of its batches: Haystack's own way
-            assert not step.startswith("SCAN document") or number == 9, (number, steps)
+            assert not step.startswith("SCAN document") or task is goes_through_all, (number, steps)
 
 
 def test_outside_of_a_write_nothing_is_narrowed(make_faiss: Any) -> None:

@@ -7,13 +7,15 @@ import pytest
 from haystack.schema import Document
 
 from haystack_deformer.nodes import DeFormerReader
+from haystack_deformer.reading import TextSpan
 from tests.nodes.comparing import stripped
 
 
 def test_page_numbers_are_counted(plain: DeFormerReader) -> None:
     document = Document(content="the city\fparis is a city", meta={"page_number": 3})
-    for answer in plain.predict("who", [document])["answers"]:
-        assert answer.meta["answer_page_number"] == 3 + (answer.offsets_in_document[0].start > 8)
+    spans = [TextSpan(4, 8, 2.0), TextSpan(9, 14, 1.0)]
+    answers, _ = plain._answers.build([document], [spans], 2)
+    assert [(answer.answer, answer.meta["answer_page_number"]) for answer in answers] == [("city", 3), ("paris", 4)]
 
 
 @pytest.mark.parametrize("page", ["12", None, True, 2.5, [3]], ids=str)

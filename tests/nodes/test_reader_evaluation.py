@@ -217,7 +217,9 @@ class TestUpdateParameters:
         assert answers[0].answer == ""
         assert len(answers[1].context) == max(100, len(answers[1].answer))
         reader.update_parameters(return_no_answer=False)
-        assert all(answer.answer for answer in reader.predict("what is the capital", documents)["answers"])
+        answers = reader.predict("what is the capital", documents)["answers"]
+        assert answers
+        assert all(answer.answer for answer in answers)
 
     def test_windows_cannot_be_changed(self, tiny_deformer: Path) -> None:
         reader = DeFormerReader(str(tiny_deformer), progress_bar=False)

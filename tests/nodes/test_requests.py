@@ -14,6 +14,7 @@ from haystack_deformer.modeling import DeFormerConfig
 from haystack_deformer.nodes import DeFormerReader
 from haystack_deformer.nodes.answers import AnswerBuilder
 from haystack_deformer.nodes.requests import readable
+from haystack_deformer.passages import EmptyQuestionError
 from haystack_deformer.reading import TextSpan
 
 
@@ -32,6 +33,13 @@ def test_texts_alone_are_readable() -> None:
 def test_devices_of_an_environment_variable(tiny_deformer: Path) -> None:
     reader = DeFormerReader(str(tiny_deformer), devices="cpu, meta", progress_bar=False)  # type: ignore[arg-type]
     assert [device.type for device in reader.devices] == ["cpu", "meta"]
+
+
+@pytest.mark.parametrize("question", ["", "  ", "\u200b", "\x00", None])
+def test_questions_of_which_nothing_is_left_are_one_kind_of_error(tiny_deformer: Path, question: Any) -> None:
+    reader = DeFormerReader(str(tiny_deformer), progress_bar=False)
+    with pytest.raises(EmptyQuestionError):
+        reader.predict(question, [Document(content="paris")])
 
 
 @pytest.mark.parametrize("given", [None, "text", [Document(content="paris"), [Document(content="paris")]], ["paris"]])

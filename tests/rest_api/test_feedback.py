@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from haystack.document_stores import InMemoryDocumentStore
 
-from haystack_deformer.rest_api.squad import _around
+from haystack_deformer.reading import context_window
 
 TEXT = "the capital of germany is berlin, a city on the spree. " * 20
 
@@ -253,7 +253,7 @@ def test_the_exported_context_holds_the_answer() -> None:
         for start in range(length):
             for end in range(start + 1, length + 1):
                 for size in range(1, 14):
-                    first, last = _around(start, end, length, size)
+                    first, last = context_window(start, end, length, size)
                     assert 0 <= first <= start < end <= last <= length
                     assert last - first == min(length, max(size, end - start))
 
