@@ -19,7 +19,7 @@ class AnswerBuilder:
 
     :param config: the scale and shift of the scores.
     :param context_window_size: characters of the text shown around an answer.
-    :param no_ans_boost: the null answer's margin over itself, in logits.
+    :param no_ans_boost: logits added to the null answer, whose margin is 0 without them.
     :param return_no_answer: whether "no answer" may be among the answers.
     :param use_confidence_scores: scores by the sigmoid; False: margins.
     :param confidence_threshold: answers with a lower score are left out.

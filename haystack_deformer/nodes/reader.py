@@ -41,7 +41,8 @@ class DeFormerReader(AnswerAttributes, CopiesReader, EvaluatesReader, TellsOfRea
     pipeline = ExtractiveQAPipeline(reader, retriever)
     ```
 
-    Documents whose states are not stored are read whole: slower, with the same answers and one warning.
+    Documents whose states are not stored run through all layers at query time: slower, with the same answers and one
+    warning.
 
     Method: Cao et al., "DeFormer: Decomposing Pre-trained Transformers for Faster Question Answering", ACL 2020.
     """
