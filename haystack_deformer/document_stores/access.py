@@ -1,75 +1,19 @@
-"""What the hook asks a document store beside its public methods, for any store and, faster, for those in memory."""
+"""What the hook asks a document store beside its public methods, for any store."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from haystack.document_stores import BaseDocumentStore
-from haystack.schema import Document, FilterType
+from haystack.schema import FilterType
 
+from haystack_deformer.document_stores.batches import IDS_AT_ONCE, batches
 from haystack_deformer.document_stores.reference import REPRESENTATION_META_KEY, references_shown
+from haystack_deformer.document_stores.stored_document import StoredDocument
 from haystack_deformer.document_stores.thread_value import ThreadValue
-
-T = TypeVar("T")
-
-IDS_AT_ONCE = 500
-"""Ids or references in one query; SQLite takes 999 variables in the oldest release that is about."""
-
-
-@dataclass(frozen=True)
-class StoredDocument:
-    """
-    What of a stored document the hook works with.
-
-    :param index: where it is.
-    :param id: its id.
-    :param text: its content where that is text with something in it; None: it has no states.
-    :param reference: what its meta carries, right or not.
-    """
-
-    index: str
-    id: str
-    text: str | None
-    reference: str | None
-
-    @classmethod
-    def of(cls, document: Document, index: str) -> StoredDocument:
-        """
-        From Haystack's document.
-
-        :param document: as the store holds it.
-        :param index: where it is.
-        """
-        text = text_of(document.content, document.content_type)
-        return cls(index, document.id, text, (document.meta or {}).get(REPRESENTATION_META_KEY))
-
-
-def text_of(content: object, content_type: str | None) -> str | None:
-    """
-    The text that has states; None for tables, images, None, and what is empty or white space.
-
-    :param content: of a document.
-    :param content_type: of the same.
-    """
-    if content_type in ("text", None) and isinstance(content, str) and content.strip():
-        return content
-    return None
-
-
-def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """
-    Go through items some at a time.
-
-    :param items: any number.
-    :param size: of a batch; the last may be smaller.
-    """
-    rest = iter(items)
-    while batch := list(islice(rest, size)):
-        yield batch
 
 
 class DocumentAccess:
@@ -229,57 +173,3 @@ class DocumentAccess:
                 for document in self.store.get_documents_by_id(batch, index=index, **self.headers):
                     meta = {**(document.meta or {}), REPRESENTATION_META_KEY: references[document.id]}
                     self._update_meta(document.id, meta, index=index, **self.headers)
-
-
-class MemoryDocumentAccess(DocumentAccess):
-    """InMemoryDocumentStore: its dictionaries, where its methods copy every document to look at one."""
-
-    knows_all_indexes = True
-
-    def indexes(self) -> list[str]:
-        """All indexes that hold documents; labels are in the same dictionary."""
-        return [name for name in list(self.store.indexes) if self._held(name)]
-
-    def holds_labels(self, index: str) -> bool:  # noqa: ARG002
-        """Labels are told from documents one by one: see :meth:`DocumentAccess.holds_labels`."""
-        return False
-
-    def count(self, index: str, filters: FilterType | None = None) -> int:
-        """Number of documents: see :meth:`DocumentAccess.count`."""
-        return super().count(index, filters) if filters else len(self._held(index))
-
-    def documents(
-        self, index: str, filters: FilterType | None = None, batch_size: int = 1_000
-    ) -> Iterator[StoredDocument]:
-        """Go through the documents of an index: see :meth:`DocumentAccess.documents`."""
-        if filters:
-            return super().documents(index, filters, batch_size)
-        return (StoredDocument.of(document, index) for document in self._held(index))
-
-    def by_ids(self, ids: Collection[str], index: str | None = None) -> list[StoredDocument]:
-        """The documents with some ids: see :meth:`DocumentAccess.by_ids`."""
-        found = []
-        for name in list(self.store.indexes) if index is None else [index]:
-            held = self.store.indexes.get(name, {})
-            documents = [held.get(wanted) for wanted in dict.fromkeys(ids)]
-            found += [StoredDocument.of(document, name) for document in documents if isinstance(document, Document)]
-        return found
-
-    def referring(self, references: Collection[str]) -> list[StoredDocument]:
-        """The documents whose meta carries one of some references: see :meth:`DocumentAccess.referring`."""
-        wanted = set(references)
-        return [
-            StoredDocument.of(document, index)
-            for index in list(self.store.indexes)
-            for document in self._held(index)
-            if (document.meta or {}).get(REPRESENTATION_META_KEY) in wanted
-        ]
-
-    def set_references(self, index: str, references: Mapping[str, str]) -> None:
-        """Write references into the meta of documents: see :meth:`DocumentAccess.set_references`."""
-        for identifier, reference in references.items():
-            self.store.indexes[index][identifier].meta[REPRESENTATION_META_KEY] = reference
-
-    def _held(self, index: str) -> list[Document]:
-        # a copy of the values: another thread may write meanwhile
-        return [held for held in list(self.store.indexes.get(index, {}).values()) if isinstance(held, Document)]

@@ -12,9 +12,9 @@ from haystack.schema import Document
 
 from haystack_deformer.document_stores.arguments import REPRESENTATION_PARAMETERS, representation_parameters
 from haystack_deformer.document_stores.mixin import DeFormerDocumentStoreMixin
+from haystack_deformer.document_stores.repairs.vectors import SteadyVectors
 from haystack_deformer.document_stores.sql import give_threads_their_sessions, path_beside
 from haystack_deformer.document_stores.unfit import check_classification, check_embedding_length
-from haystack_deformer.document_stores.vectors import SteadyVectors
 from haystack_deformer.parameters import as_bool, as_int
 
 _BESIDE_THE_PATHS = ("validate_index_sync", *REPRESENTATION_PARAMETERS)

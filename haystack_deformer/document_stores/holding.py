@@ -10,9 +10,10 @@ from haystack.document_stores import InMemoryDocumentStore, SQLDocumentStore
 from haystack.document_stores.search_engine import SearchEngineDocumentStore
 from tqdm import tqdm
 
-from haystack_deformer.document_stores.access import DocumentAccess, MemoryDocumentAccess
+from haystack_deformer.document_stores.access import DocumentAccess
 from haystack_deformer.document_stores.arguments import RepresentationSettings
 from haystack_deformer.document_stores.keeping import StateKeeper
+from haystack_deformer.document_stores.memory_access import MemoryDocumentAccess
 from haystack_deformer.document_stores.parents import AnyStore
 from haystack_deformer.document_stores.reference import HidesReferences
 from haystack_deformer.document_stores.search_engine import SearchEngineDocumentAccess

@@ -11,7 +11,9 @@ from itertools import chain
 
 from haystack.schema import FilterType
 
-from haystack_deformer.document_stores.access import IDS_AT_ONCE, DocumentAccess, StoredDocument, batches
+from haystack_deformer.document_stores.access import DocumentAccess
+from haystack_deformer.document_stores.batches import IDS_AT_ONCE, batches
+from haystack_deformer.document_stores.stored_document import StoredDocument
 from haystack_deformer.representations import Representations, RepresentationStoreError
 
 logger = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from haystack.document_stores import InMemoryDocumentStore
 from haystack.schema import Document
 
 from haystack_deformer.document_stores.arguments import representation_parameters
-from haystack_deformer.document_stores.guarded_memory import GuardedMemory
 from haystack_deformer.document_stores.mixin import DeFormerDocumentStoreMixin
+from haystack_deformer.document_stores.repairs.guarded_memory import GuardedMemory
 from haystack_deformer.document_stores.unfit import check_embedding_length
 from haystack_deformer.parameters import as_bool, as_int
 

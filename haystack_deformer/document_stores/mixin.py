@@ -8,10 +8,10 @@ from typing import Any
 
 from haystack.schema import Document, FilterType
 
-from haystack_deformer.document_stores.access import batches
-from haystack_deformer.document_stores.filters import check_filters, checked_ids
+from haystack_deformer.document_stores.batches import batches
 from haystack_deformer.document_stores.holding import HoldsRepresentations
 from haystack_deformer.document_stores.reference import REPRESENTATION_META_KEY
+from haystack_deformer.document_stores.repairs.filters import check_filters, checked_ids
 from haystack_deformer.document_stores.unfit import check_content, check_embedding
 from haystack_deformer.parameters import as_int, as_optional_int
 

@@ -8,8 +8,10 @@ from typing import Any
 from haystack.document_stores.filter_utils import LogicalFilterClause
 from haystack.schema import FilterType
 
-from haystack_deformer.document_stores.access import IDS_AT_ONCE, DocumentAccess, StoredDocument, batches, text_of
+from haystack_deformer.document_stores.access import DocumentAccess
+from haystack_deformer.document_stores.batches import IDS_AT_ONCE, batches
 from haystack_deformer.document_stores.reference import REPRESENTATION_META_KEY
+from haystack_deformer.document_stores.stored_document import StoredDocument, text_of
 
 _FORBIDDEN = 403
 

@@ -14,10 +14,12 @@ from sqlalchemy import and_, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import aliased, scoped_session, sessionmaker
 
-from haystack_deformer.document_stores.access import IDS_AT_ONCE, DocumentAccess, StoredDocument, batches, text_of
+from haystack_deformer.document_stores.access import DocumentAccess
+from haystack_deformer.document_stores.batches import IDS_AT_ONCE, batches
 from haystack_deformer.document_stores.reference import REPRESENTATION_META_KEY
-from haystack_deformer.document_stores.sessions import undone_on_error, within_index
-from haystack_deformer.document_stores.tables import filled_indexes, matching, unindexed
+from haystack_deformer.document_stores.repairs.sessions import undone_on_error, within_index
+from haystack_deformer.document_stores.repairs.tables import filled_indexes, matching, unindexed
+from haystack_deformer.document_stores.stored_document import StoredDocument, text_of
 
 _IN_MEMORY = ("", ":memory:")
 _BUSY_SECONDS = 120

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 import torch
 from haystack.schema import Document
 
-from haystack_deformer.document_stores.access import text_of
 from haystack_deformer.document_stores.arguments import RepresentationSettings
 from haystack_deformer.document_stores.computing import compute
+from haystack_deformer.document_stores.stored_document import text_of
 from haystack_deformer.passages import PassageEncoder, load_encoder
 from haystack_deformer.representations import Representations
 

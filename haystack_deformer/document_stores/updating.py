@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from haystack_deformer.document_stores.access import DocumentAccess, StoredDocument
+from haystack_deformer.document_stores.access import DocumentAccess
 from haystack_deformer.document_stores.computing import missing_texts
 from haystack_deformer.document_stores.keeping import StateKeeper
 from haystack_deformer.document_stores.states import StoreStates
+from haystack_deformer.document_stores.stored_document import StoredDocument
 
 
 class IndexUpdater:

@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from haystack.schema import Document
 from tqdm import tqdm
 
-from haystack_deformer.document_stores.access import DocumentAccess, StoredDocument, text_of
+from haystack_deformer.document_stores.access import DocumentAccess
 from haystack_deformer.document_stores.computing import missing_texts
 from haystack_deformer.document_stores.keeping import StateKeeper
 from haystack_deformer.document_stores.reference import with_reference
 from haystack_deformer.document_stores.states import StoreStates
+from haystack_deformer.document_stores.stored_document import StoredDocument, text_of
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Any
 from haystack.errors import HaystackError
 from haystack.schema import Document
 
-from haystack_deformer.document_stores.access import text_of
+from haystack_deformer.document_stores.stored_document import text_of
 from haystack_deformer.passages import EmptyQuestionError
 
 

@@ -11,8 +11,8 @@ from haystack.document_stores import BaseDocumentStore, FAISSDocumentStore
 from haystack.nodes import DenseRetriever
 from haystack.schema import Document
 
+from haystack_deformer.document_stores.repairs.tables import filled_indexes
 from haystack_deformer.document_stores.sql import beside
-from haystack_deformer.document_stores.tables import filled_indexes
 from haystack_deformer.representations import RepresentationStoreError
 from haystack_deformer.rest_api.indexes import count_documents, have_faiss_index
 from haystack_deformer.rest_api.store_lock import sqlite_database

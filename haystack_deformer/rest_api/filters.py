@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import HTTPException
 
-from haystack_deformer.document_stores.filters import Comparison, comparisons
+from haystack_deformer.document_stores.repairs.filters import Comparison, comparisons
 from haystack_deformer.rest_api.characters import has_half_character
 
 _ORDERING = ("$gt", "$gte", "$lt", "$lte")

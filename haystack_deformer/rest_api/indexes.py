@@ -9,7 +9,7 @@ from haystack.document_stores import FAISSDocumentStore
 from haystack.document_stores.sql import DocumentORM
 from haystack.nodes import DenseRetriever
 
-from haystack_deformer.document_stores.memory import GuardedMemory
+from haystack_deformer.document_stores.repairs.guarded_memory import GuardedMemory
 from haystack_deformer.rest_api.pipelines import ServedPipeline
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from haystack.schema import Document
 
-from haystack_deformer.document_stores.filtered_search import search_among
+from haystack_deformer.document_stores.repairs.filtered_search import search_among
 from tests.document_stores.embedded import DIMENSION, document, vector
 
 

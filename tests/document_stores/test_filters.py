@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from haystack.schema import Document
 
-from haystack_deformer.document_stores.filters import check_filters, comparisons
+from haystack_deformer.document_stores.repairs.filters import check_filters, comparisons
 
 PASSED_OVER: list[tuple[Any, str]] = [
     ({"name": {"$not": {"$in": ["a"]}}}, r"filters\.name: the operator '\$not' cannot stand in a field.*'\$nin'"),

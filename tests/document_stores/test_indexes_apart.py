@@ -13,8 +13,9 @@ from haystack.document_stores.sql import MetaDocumentORM
 from haystack.schema import Document
 from sqlalchemy import event, text
 
-from haystack_deformer.document_stores import REPRESENTATION_META_KEY, narrow_reads
-from haystack_deformer.document_stores.vector_numbers import contents_of, renumber, vector_numbers
+from haystack_deformer.document_stores import REPRESENTATION_META_KEY
+from haystack_deformer.document_stores.repairs import narrow_reads
+from haystack_deformer.document_stores.repairs.vector_numbers import contents_of, renumber, vector_numbers
 from tests.document_stores.embedded import DIMENSION, document
 from tests.document_stores.sql_store import DeFormerSQLDocumentStore
 

@@ -10,7 +10,7 @@ import pytest
 from haystack.document_stores import BaseDocumentStore
 from haystack.schema import Answer, Document, Label
 
-from haystack_deformer.document_stores import narrow_labels
+from haystack_deformer.document_stores.repairs import narrow_labels
 
 
 def label(identifier: str) -> Label:

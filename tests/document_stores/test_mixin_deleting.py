@@ -10,8 +10,8 @@ import pytest
 from haystack.document_stores import InMemoryDocumentStore
 from haystack.schema import Document
 
-from haystack_deformer.document_stores.access import StoredDocument
-from haystack_deformer.document_stores.vectors import SteadyVectors
+from haystack_deformer.document_stores.repairs.vectors import SteadyVectors
+from haystack_deformer.document_stores.stored_document import StoredDocument
 from haystack_deformer.representations import StoreFullError, StoreReadOnlyError
 
 PARIS, BERLIN, ROME = "paris is in france", "berlin is in germany", "a river in the city"

@@ -8,7 +8,7 @@ import faiss
 import numpy as np
 import pytest
 
-from haystack_deformer.document_stores.removal import removal
+from haystack_deformer.document_stores.repairs.removal import removal
 
 ROWS = np.random.default_rng(0).standard_normal((20, 8)).astype("float32")
 GONE = [{0}, {19}, {3, 4, 18, 19}, set(range(10)), set(range(5, 20)), set(range(20))]

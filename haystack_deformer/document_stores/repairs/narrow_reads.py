@@ -8,9 +8,9 @@ from typing import Any
 from haystack.document_stores.sql import DocumentORM, MetaDocumentORM
 from haystack.schema import Document, FilterType
 
-from haystack_deformer.document_stores.access import IDS_AT_ONCE, batches
+from haystack_deformer.document_stores.batches import IDS_AT_ONCE, batches
 from haystack_deformer.document_stores.parents import FAISSStore
-from haystack_deformer.document_stores.tables import matching
+from haystack_deformer.document_stores.repairs.tables import matching
 
 _COLUMNS = (DocumentORM.id, DocumentORM.content, DocumentORM.content_type, DocumentORM.vector_id)
 

@@ -10,8 +10,8 @@ from typing import Any
 from haystack.document_stores.filter_utils import LogicalFilterClause
 from haystack.schema import Document, Label
 
-from haystack_deformer.document_stores.filters import check_filters
-from haystack_deformer.document_stores.guarding import Guarded, guards
+from haystack_deformer.document_stores.repairs.filters import check_filters
+from haystack_deformer.document_stores.repairs.guarding import Guarded, guards
 
 
 @guards("get_label_count", "get_all_labels", by="label_guard")

@@ -8,11 +8,11 @@ import faiss
 import numpy as np
 from haystack.schema import Document, FilterType
 
-from haystack_deformer.document_stores.filters import check_filters
-from haystack_deformer.document_stores.guarding import Guarded
 from haystack_deformer.document_stores.parents import FAISSStore
-from haystack_deformer.document_stores.sessions import undone_on_error
-from haystack_deformer.document_stores.vector_numbers import numbers_left
+from haystack_deformer.document_stores.repairs.filters import check_filters
+from haystack_deformer.document_stores.repairs.guarding import Guarded
+from haystack_deformer.document_stores.repairs.sessions import undone_on_error
+from haystack_deformer.document_stores.repairs.vector_numbers import numbers_left
 
 
 class FilteredSearch(Guarded, FAISSStore):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from haystack.document_stores.sql import LabelORM
 from haystack.schema import FilterType, Label
 
-from haystack_deformer.document_stores.access import IDS_AT_ONCE, batches
+from haystack_deformer.document_stores.batches import IDS_AT_ONCE, batches
 from haystack_deformer.document_stores.parents import FAISSStore
 
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from haystack_deformer.document_stores.guarding import Guarded
 from haystack_deformer.document_stores.parents import FAISSStore
-from haystack_deformer.document_stores.sessions import undone_on_error
-from haystack_deformer.document_stores.vector_numbers import digest_of_numbers
+from haystack_deformer.document_stores.repairs.guarding import Guarded
+from haystack_deformer.document_stores.repairs.sessions import undone_on_error
+from haystack_deformer.document_stores.repairs.vector_numbers import digest_of_numbers
 from haystack_deformer.files import write_atomically
 
 _DIGEST = "documents_digest"

@@ -18,8 +18,8 @@ from haystack.schema import FilterType
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import aliased
 
-from haystack_deformer.document_stores.filters import comparisons
-from haystack_deformer.document_stores.meta_order import OrderedMeta
+from haystack_deformer.document_stores.repairs.filters import comparisons
+from haystack_deformer.document_stores.repairs.meta_order import OrderedMeta
 
 _CONDITIONS = 900
 _VALUES = 15_000

@@ -12,19 +12,24 @@ from haystack.document_stores.sql import DocumentORM, MetaDocumentORM
 from haystack.schema import Document, FilterType
 from sqlalchemy.orm import scoped_session
 
-from haystack_deformer.document_stores.access import IDS_AT_ONCE, batches
-from haystack_deformer.document_stores.faiss_indexes import FaissIndexes
-from haystack_deformer.document_stores.filtered_search import FilteredSearch
-from haystack_deformer.document_stores.filters import checked_ids
-from haystack_deformer.document_stores.guarding import guards
-from haystack_deformer.document_stores.narrow_labels import NarrowLabels
-from haystack_deformer.document_stores.narrow_reads import NarrowReads
+from haystack_deformer.document_stores.batches import IDS_AT_ONCE, batches
 from haystack_deformer.document_stores.parents import FAISSStore
-from haystack_deformer.document_stores.removal import Removal, removal
-from haystack_deformer.document_stores.saved_vectors import SavedVectors
-from haystack_deformer.document_stores.sessions import undone_on_error
-from haystack_deformer.document_stores.tables import unindexed, with_ids
-from haystack_deformer.document_stores.vector_numbers import contents_of, forget_replaced, renumber, vector_numbers
+from haystack_deformer.document_stores.repairs.faiss_indexes import FaissIndexes
+from haystack_deformer.document_stores.repairs.filtered_search import FilteredSearch
+from haystack_deformer.document_stores.repairs.filters import checked_ids
+from haystack_deformer.document_stores.repairs.guarding import guards
+from haystack_deformer.document_stores.repairs.narrow_labels import NarrowLabels
+from haystack_deformer.document_stores.repairs.narrow_reads import NarrowReads
+from haystack_deformer.document_stores.repairs.removal import Removal, removal
+from haystack_deformer.document_stores.repairs.saved_vectors import SavedVectors
+from haystack_deformer.document_stores.repairs.sessions import undone_on_error
+from haystack_deformer.document_stores.repairs.tables import unindexed, with_ids
+from haystack_deformer.document_stores.repairs.vector_numbers import (
+    contents_of,
+    forget_replaced,
+    renumber,
+    vector_numbers,
+)
 
 logger = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from haystack.document_stores.sql import DocumentORM
 from haystack.schema import FilterType
 from sqlalchemy import bindparam
 
-from haystack_deformer.document_stores.access import IDS_AT_ONCE, batches
-from haystack_deformer.document_stores.tables import matching, with_ids
+from haystack_deformer.document_stores.batches import IDS_AT_ONCE, batches
+from haystack_deformer.document_stores.repairs.tables import matching, with_ids
 
 _ROWS_AT_ONCE = 1_000
 

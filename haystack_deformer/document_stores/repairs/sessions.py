@@ -10,7 +10,7 @@ from haystack.document_stores.sql import MetaDocumentORM
 from sqlalchemy import event
 from sqlalchemy.orm import scoped_session
 
-from haystack_deformer.document_stores.tables import unindexed
+from haystack_deformer.document_stores.repairs.tables import unindexed
 from haystack_deformer.document_stores.thread_value import ThreadValue
 
 _LISTENING = "haystack_deformer.listening"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from inspect import isgenerator
 from typing import Any, TypeVar
 
-from haystack_deformer.document_stores.sessions import undone_on_error
+from haystack_deformer.document_stores.repairs.sessions import undone_on_error
 
 T = TypeVar("T", bound=type)
 

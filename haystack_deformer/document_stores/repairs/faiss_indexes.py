@@ -6,9 +6,9 @@ from typing import Any
 
 from haystack.schema import FilterType
 
-from haystack_deformer.document_stores.guarding import Guarded
 from haystack_deformer.document_stores.parents import FAISSStore
-from haystack_deformer.document_stores.sessions import undone_on_error
+from haystack_deformer.document_stores.repairs.guarding import Guarded
+from haystack_deformer.document_stores.repairs.sessions import undone_on_error
 
 
 class FaissIndexes(Guarded, FAISSStore):
