@@ -25,13 +25,13 @@ class FileLock:
         self._file: int | None = None
         if fcntl is None:
             return
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        file = self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BaseException:
+            self._file = None
             os.close(file)
             raise
-        self._file = file
 
     def release(self) -> None:
         """Let another have it."""
@@ -40,3 +40,9 @@ class FileLock:
             fcntl.flock(self._file, fcntl.LOCK_UN)
             os.close(self._file)
             self._file = None
+
+    def __del__(self) -> None:
+        """An interrupt may come between the lock and whoever is to release it."""
+        if self._file is not None:
+            # closed alone: a forked process must not take the lock from the one that has it
+            os.close(self._file)

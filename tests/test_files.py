@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import multiprocessing
 import os
 from pathlib import Path
@@ -57,3 +58,23 @@ def test_a_lock_that_a_fork_took_along(tmp_path: Path) -> None:
     finally:
         end.set()
         child.join()
+
+
+def test_a_lock_that_nobody_holds_any_more_is_free(tmp_path: Path) -> None:
+    """As when an interrupt comes before it is given to whoever is to release it."""
+    FileLock(tmp_path / "lock")
+    gc.collect()
+    FileLock(tmp_path / "lock").release()
+
+
+def test_a_forked_process_that_forgets_a_lock_leaves_it_to_its_parent(tmp_path: Path) -> None:
+    lock = FileLock(tmp_path / "lock")
+    child = os.fork()
+    if not child:
+        del lock
+        gc.collect()
+        os._exit(0)
+    os.waitpid(child, 0)
+    with pytest.raises(BlockingIOError):
+        FileLock(tmp_path / "lock")
+    lock.release()

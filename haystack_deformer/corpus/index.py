@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,8 @@ class CorpusIndex:
     """
 
     def __init__(self, folder: str | Path, settings: IndexSettings) -> None:
-        self.folder = Path(folder)
+        # the states' path is absolute too, and the working directory may be another later
+        self.folder = Path(folder).absolute()
         if "?" in str(folder):
             # where SQLAlchemy ends a database's name: the file would lie outside, and be that of other such folders
             msg = f"An index cannot be kept in {str(folder)!r}: take a path without a question mark."
@@ -47,20 +49,33 @@ class CorpusIndex:
         self.settings = settings.resolved()
         vectors = self._take_over()
         self.retriever = _load_retriever(self.settings.embedding_model or default_embedding_model())
-        self.document_store = DeFormerFAISSDocumentStore(
-            sql_url=f"sqlite:///{self.folder / 'documents.db'}",
-            embedding_dim=self.retriever.embedding_encoder.embedding_model.get_sentence_embedding_dimension(),
-            faiss_index=vectors,
-            similarity="cosine",
-            # a run that was stopped leaves documents without vectors; `sync` makes them
-            validate_index_sync=False,
-            deformer_model=self.settings.model,
-            lower_layers=self.settings.lower_layers,
-            representation_codec=self.settings.codec,
-        )
+        with self._alone():
+            self.document_store = DeFormerFAISSDocumentStore(
+                sql_url=f"sqlite:///{self.folder / 'documents.db'}",
+                embedding_dim=self.retriever.embedding_encoder.embedding_model.get_sentence_embedding_dimension(),
+                faiss_index=vectors,
+                similarity="cosine",
+                # a run that was stopped leaves documents without vectors; `sync` makes them
+                validate_index_sync=False,
+                deformer_model=self.settings.model,
+                lower_layers=self.settings.lower_layers,
+                representation_codec=self.settings.codec,
+            )
         self.retriever.document_store = self.document_store
         self.reader = DeFormerReader(self.settings.model, document_store=self.document_store)
         self.pipeline = ExtractiveQAPipeline(self.reader, self.retriever)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """While no other process makes the same tables, which SQLite would be asked for twice."""
+        lock = None
+        with suppress(OSError):  # a folder that can only be read has them
+            lock = FileLock(self.folder / "make.lock", wait=True)
+        try:
+            yield
+        finally:
+            if lock is not None:
+                lock.release()
 
     def _load_vectors(self) -> Any:
         """The FAISS index on disk; None where there is none that can be asked, so that `sync` makes it."""
@@ -129,7 +144,8 @@ class CorpusIndex:
         there = {document.id for document in self.document_store.get_all_documents_generator()}
         gone = sorted(there - wanted.keys())
         new = [document for name, document in wanted.items() if name not in there]
-        whole = self._no_vectors or self._unfinished.exists()
+        interrupted = self._unfinished.exists()
+        whole = self._no_vectors or interrupted
         changed = bool(whole or new or gone)
         if changed:
             self._unfinished.touch()
@@ -149,6 +165,9 @@ class CorpusIndex:
             faiss.write_index(self.document_store.faiss_indexes[self.document_store.index], str(written))
             written.replace(self._vectors)
             self._no_vectors, self._loaded = False, self._stamp()
+        if interrupted:
+            # states are written before their documents, and those of a run that was killed may have none
+            self.document_store.prune_representations()
         self.settings.save(self.folder)
         self._unfinished.unlink(missing_ok=True)
         return SyncReport(added=len(new), kept=len(there) - len(gone), removed=len(gone), renewed=renewed)

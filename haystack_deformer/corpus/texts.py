@@ -93,13 +93,14 @@ def read_folder(folder: str | Path) -> dict[str, str]:
     :param folder: searched to any depth.
     :return: texts by path relative to the folder. Bytes that are not UTF-8 are replaced, with a warning.
     :raises FileNotFoundError: where there is no such folder, or no text in it.
+    :raises PermissionError: for a file or a folder that may not be read: an index would lose what is in it.
     """
     folder = Path(folder).expanduser()
     if not folder.is_dir():
         msg = f"No such folder: {str(folder)!r}."
         raise FileNotFoundError(msg)
     texts: dict[str, str] = {}
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(_files_below(folder)):
         if path.suffix.lower() not in _SUFFIXES or not path.is_file():
             continue
         data = path.read_bytes()
@@ -114,6 +115,15 @@ def read_folder(folder: str | Path) -> dict[str, str]:
         msg = f"No text in {str(folder)!r}: files named {', '.join('*' + suffix for suffix in _SUFFIXES)} are read."
         raise FileNotFoundError(msg)
     return texts
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    def fail(error: OSError) -> None:
+        raise error
+
+    # not Path.rglob, which passes over folders that may not be listed
+    for root, _, names in os.walk(folder, onerror=fail):
+        yield from (Path(root) / name for name in names)
 
 
 def _name(path: Path, taken: Mapping[str, str]) -> str:

@@ -11,7 +11,9 @@ class Gate:
     """A readers-writer lock that lets nobody new in while someone waits to be alone."""
 
     def __init__(self) -> None:
-        self._condition = threading.Condition()
+        # taken by itself: an interrupt in the condition's own way to it would leave it taken
+        self._lock = threading.Lock()
+        self._condition = threading.Condition(self._lock)
         self._turn = threading.Lock()
         self._closed = False
         self._inside = 0
@@ -19,16 +21,19 @@ class Gate:
     @contextmanager
     def shared(self) -> Iterator[None]:
         """Be inside with others."""
-        with self._condition:
-            while self._closed:
-                self._condition.wait()
-            self._inside += 1
+        entered = False
         try:
+            with self._lock:
+                while self._closed:
+                    self._condition.wait()
+                self._inside += 1
+                entered = True
             yield
         finally:
-            with self._condition:
-                self._inside -= 1
-                self._condition.notify_all()
+            if entered:
+                with self._lock:
+                    self._inside -= 1
+                    self._condition.notify_all()
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -43,7 +48,7 @@ class Gate:
         """Wait for everyone to leave, and let nobody in until :meth:`open`."""
         self._turn.acquire()
         try:
-            with self._condition:
+            with self._lock:
                 self._closed = True
                 while self._inside:
                     self._condition.wait()
@@ -54,7 +59,7 @@ class Gate:
 
     def open(self) -> None:
         """Let others in again."""
-        with self._condition:
+        with self._lock:
             self._closed = False
             self._condition.notify_all()
         self._turn.release()

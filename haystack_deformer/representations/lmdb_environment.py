@@ -196,6 +196,7 @@ class EnvironmentRegistry:
         # reentrant: the garbage collector may close a store in the middle of anything
         self.lock = threading.RLock()
         self._environments: dict[str, SharedEnvironment] = {}
+        self._paused: list[SharedEnvironment] = []
 
     def acquire(self, path: Path, map_size: int) -> SharedEnvironment:
         """
@@ -237,15 +238,20 @@ class EnvironmentRegistry:
     def before_fork(self) -> None:
         """Wait for all transactions to end: a child that inherited one would clear the parent's reader slot."""
         self.lock.acquire()
+        self._paused = []
         # the garbage collector may take one away meanwhile
         for environment in list(self._environments.values()):
             environment.pause()
+            self._paused.append(environment)
 
     def after_fork_in_parent(self) -> None:
-        """Go on."""
-        for environment in self._environments.values():
-            environment.resume()
-        self.lock.release()
+        """Go on. Where a signal ended the waiting Python forks all the same, and some were not paused."""
+        try:
+            for environment in self._paused:
+                environment.resume()
+        finally:
+            self._paused = []
+            self.lock.release()
 
     def after_fork_in_child(self) -> None:
         """Close what belongs to the parent (LMDB leaves its locks alone) and begin with nothing open."""

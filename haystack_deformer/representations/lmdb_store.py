@@ -201,21 +201,32 @@ class LmdbRepresentationStore(RepresentationStore):
                 # its codec, and what it knows to be there, were the removed one's
                 msg = f"The store in {self.path} was removed or replaced while it was open: open it again"
                 raise RepresentationStoreError(msg)
-            try:
-                with lmdb_errors(self.path):
-                    environment = registry.acquire(self._generations.folder(generation), self._map_size)
-            except FileNotFoundError as error:
-                if self._generations.current() == generation:
-                    msg = f"{self._generations.folder(generation)} is missing: remove {self.path} and index again"
-                    raise StoreCorruptError(msg) from error
-                continue
-            # what was opened may have been on its way out, already emptied by a compaction
-            if self._generations.current() != generation:
-                registry.release(environment)
+            environment = self._opened(generation)
+            if environment is None:
                 continue
             if held:
                 registry.release(held[0])
             return environment, generation
+
+    def _opened(self, generation: int) -> SharedEnvironment | None:
+        """The environment of a generation; None where another process' compaction has taken it away meanwhile."""
+        folder = self._generations.folder(generation)
+        try:
+            with lmdb_errors(self.path):
+                environment = registry.acquire(folder, self._map_size)
+        except (FileNotFoundError, RepresentationStoreError) as error:
+            # at any step of the opening
+            if self._generations.current() != generation:
+                return None
+            if isinstance(error, RepresentationStoreError):
+                raise
+            msg = f"{folder} is missing: remove {self.path} and index again"
+            raise StoreCorruptError(msg) from error
+        # what was opened may have been on its way out, already emptied
+        if self._generations.current() != generation:
+            registry.release(environment)
+            return None
+        return environment
 
     def _read(self, work: Callable[[lmdb.Transaction[bytes]], T], *, buffers: bool = False) -> T:
         while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from haystack_deformer.corpus import CorpusIndex, IndexSettings, text_documents
+from haystack_deformer.file_lock import FileLock
 from haystack_deformer.passages import PassageEncoder
 from tests.rest_api.conftest import tiny_sentence_encoder  # noqa: F401
 
@@ -206,3 +208,45 @@ def test_two_cannot_write_at_once(open_index: Callable[[], Any], monkeypatch: py
     monkeypatch.undo()
     assert passages(other, "where is paris") == set(TEXTS.values())
     other.sync(text_documents({"rome.md": "rome is a city"}))
+
+
+def test_states_that_a_killed_run_left_go(open_index: Callable[[], Any]) -> None:
+    index = open_index()
+    index.sync(text_documents(TEXTS))
+    store, left = index.document_store, "of a document that was never written"
+    representations = store.representations
+    representations.put(dict(zip([representations.key(left)], store.encoder.encode([left]), strict=True)))
+    index._unfinished.touch()
+    index.sync(text_documents(TEXTS))
+    assert representations.contains([representations.key(text) for text in (left, *TEXTS.values())]) == [0, 1, 1]
+
+
+def test_a_relative_path_stays_what_it_was(
+    tiny_deformer: Path,
+    tiny_sentence_encoder: Path,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = IndexSettings(model=str(tiny_deformer), embedding_model=str(tiny_sentence_encoder))
+    index = CorpusIndex("index", settings)
+    index.sync(text_documents(TEXTS))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert passages(index, "where is paris") == set(TEXTS.values())
+    index.sync(text_documents({"rome.md": "rome is a city"}))
+    assert not list((tmp_path / "elsewhere").iterdir())
+    index.document_store.session.close()
+
+
+def test_the_tables_are_made_by_one_at_a_time(open_index: Callable[[], Any], tmp_path: Path) -> None:
+    (tmp_path / "index").mkdir()
+    lock = FileLock(tmp_path / "index" / "make.lock")
+    opened: list[Any] = []
+    opening = threading.Thread(target=lambda: opened.append(open_index()))
+    opening.start()
+    opening.join(3)
+    assert not opened
+    lock.release()
+    opening.join(60)
+    assert len(opened) == 1

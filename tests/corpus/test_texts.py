@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from pathlib import Path
@@ -69,6 +70,23 @@ def test_read_folder_says_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="No such folder"):
         read_folder(tmp_path / "none")
     with pytest.raises(FileNotFoundError, match=r"\*\.md"):
+        read_folder(tmp_path)
+
+
+def test_a_folder_that_may_not_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An index would take what is in it for deleted."""
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "a.md").write_text("text a")
+    (tmp_path / "sub" / "b.md").write_text("text b")
+    real = os.scandir
+
+    def scandir(path: Any) -> Any:
+        if Path(path).name == "sub":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(PermissionError, match="sub"):
         read_folder(tmp_path)
 
 

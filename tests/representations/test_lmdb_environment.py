@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import threading
 
 import lmdb
 import pytest
@@ -72,3 +73,23 @@ def test_the_last_store_is_collected_while_another_is_opened(path, monkeypatch):
         gc.enable()
     assert new.get([b"k"]) == [b"v"]
     new.close()
+
+
+def test_a_fork_whose_waiting_was_interrupted_leaves_the_store_usable(path, monkeypatch):
+    """Python forks all the same."""
+    with LmdbRepresentationStore(path) as store:
+        store.put({b"a": b"1"})
+
+        def interrupt(_):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(environments.SharedEnvironment, "pause", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            environments.registry.before_fork()
+        environments.registry.after_fork_in_parent()
+        monkeypatch.undo()
+        found = []
+        reader = threading.Thread(target=lambda: found.append(store.get([b"a"])), daemon=True)
+        reader.start()
+        reader.join(30)
+        assert found == [[b"1"]]

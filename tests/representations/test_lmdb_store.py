@@ -276,3 +276,27 @@ def test_a_process_of_the_same_number_in_another_container_is_told(tmp_path):
         lmdb_errors(tmp_path),
     ):
         raise lmdb.LockError
+
+
+@pytest.mark.parametrize("step", ["check_data_file", "write_first", "open"])
+def test_a_generation_that_goes_while_it_is_opened(path, monkeypatch, step):
+    """By a compaction in another process, at any step."""
+    with LmdbRepresentationStore(path) as store:
+        store.put({b"a": b"1"})
+    if step == "write_first":
+        (path / "gen-000001" / "lock.mdb").unlink()
+    where = lmdb if step == "open" else environments
+    real, gone = getattr(where, step), []
+
+    def compact_first(*arguments, **options):
+        if not gone:
+            gone.append(step)
+            shutil.copytree(path / "gen-000001", path / "gen-000002")
+            (path / "CURRENT").write_text((path / "CURRENT").read_text().replace("1", "2"))
+            shutil.rmtree(path / "gen-000001")
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(where, step, compact_first)
+    with LmdbRepresentationStore(path) as store:
+        assert store.get([b"a"]) == [b"1"]
+    assert gone == [step]
