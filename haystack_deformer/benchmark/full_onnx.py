@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,8 @@ class FullOnnxReader:
         import onnxruntime  # noqa: PLC0415  # of the extra [onnx]
 
         self.tokenizer = AutoTokenizer.from_pretrained(model_name_or_path)
+        # how it truncates is its state, which one thread at a time may change
+        self._tokenizing = Lock()
         self._names = [name for name in self.tokenizer.model_input_names if name != "attention_mask"]
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
@@ -77,23 +80,26 @@ class FullOnnxReader:
         :param documents: where to look for answers.
         :param top_k: answers at most.
         """
-        spans = [self._read(query, document.content) for document in documents]
+        # transformers' stride is what two windows share, and that of FARM and ours from start to start
+        with self._tokenizing:
+            asked = len(self.tokenizer(query, add_special_tokens=False)["input_ids"])
+        room = _MAX_SEQ_LEN - asked - self.tokenizer.num_special_tokens_to_add(pair=True)
+        shared = max(0, room - _DOC_STRIDE)
+        spans = [self._read(query, document.content, shared) for document in documents]
         answers, gap = self._answers.build(documents, spans, top_k)
         return {"query": query, "no_ans_gap": gap, "answers": answers}
 
-    def _read(self, query: str, text: str) -> list[TextSpan]:
-        # transformers' stride is what two windows share, and that of FARM and ours from start to start
-        asked = len(self.tokenizer(query, add_special_tokens=False)["input_ids"])
-        room = _MAX_SEQ_LEN - asked - self.tokenizer.num_special_tokens_to_add(pair=True)
-        encoded = self.tokenizer(
-            query,
-            text,
-            truncation="only_second",
-            max_length=_MAX_SEQ_LEN,
-            stride=max(0, room - _DOC_STRIDE),
-            return_overflowing_tokens=True,
-            return_offsets_mapping=True,
-        )
+    def _read(self, query: str, text: str, shared: int) -> list[TextSpan]:
+        with self._tokenizing:
+            encoded = self.tokenizer(
+                query,
+                text,
+                truncation="only_second",
+                max_length=_MAX_SEQ_LEN,
+                stride=shared,
+                return_overflowing_tokens=True,
+                return_offsets_mapping=True,
+            )
         windows = []
         for number in range(len(encoded["input_ids"])):
             inputs = {name: np.array([encoded[name][number]], dtype=np.int64) for name in self._names}
