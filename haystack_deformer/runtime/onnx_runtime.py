@@ -14,7 +14,6 @@ import numpy as np
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.runtime.base import Floats, Runtime, logits_array
-from haystack_deformer.runtime.batching import left_together
 from haystack_deformer.runtime.onnx_export import graph_file, graph_folder, variant
 from haystack_deformer.runtime.pool import WindowPool
 
@@ -131,7 +130,7 @@ class OnnxRuntime(Runtime):
     def read(self, question: Floats, windows: Sequence[Floats], batch_size: int) -> tuple[Floats, Floats]:
         """Run the upper layers over windows, one a thread, those that are left over in all threads."""
         asked, batches = question[None], _one_by_one(windows)
-        together = left_together([len(windows[number]) for (number,) in batches], self._pool.threads)
+        together = self._pool.together([len(windows[number]) for (number,) in batches])
         alone = {number for (number,) in batches[len(batches) - together :]}
         start_logits, end_logits = logits_array(windows)
 

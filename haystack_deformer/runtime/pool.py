@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
 from typing import TypeVar
 
 import torch
 
+from haystack_deformer.runtime.batching import left_together
 from haystack_deformer.runtime.threads import ForkableThreadPool
 
 Result = TypeVar("Result")
@@ -28,6 +30,19 @@ class WindowPool:
         self._executor = ForkableThreadPool(
             max_workers=self.threads, thread_name_prefix="deformer-windows", initializer=initializer
         )
+        # with their processes: a forked one has none of its parent's
+        self._running: dict[object, int] = {}
+
+    def together(self, tokens: Sequence[int]) -> int:
+        """
+        How many of the last batches all threads do together best. None while others run, for then no thread is idle:
+        two clients in int8 had 9% fewer questions answered.
+
+        :param tokens: of each batch, in the order in which threads take them.
+        """
+        if len(tokens) > 1 and os.getpid() in list(self._running.values()):
+            return 0
+        return left_together(tokens, self.threads)
 
     def run(
         self, work: Callable[[Sequence[int]], Result], batches: Sequence[list[int]], at_once: int, together: int = 0
@@ -42,9 +57,15 @@ class WindowPool:
         """
         apart = len(batches) - together
         step = max(at_once, self.threads)
-        for first in range(0, apart, step):
-            futures = {self._executor.submit(work, batch): batch for batch in batches[first : min(first + step, apart)]}
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        for batch in batches[apart:]:
-            yield batch, work(batch)
+        this = object()
+        self._running[this] = os.getpid()
+        try:
+            for first in range(0, apart, step):
+                some = batches[first : min(first + step, apart)]
+                futures = {self._executor.submit(work, batch): batch for batch in some}
+                for future in as_completed(futures):
+                    yield futures[future], future.result()
+            for batch in batches[apart:]:
+                yield batch, work(batch)
+        finally:
+            del self._running[this]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.runtime.base import Floats, Runtime, logits_array
-from haystack_deformer.runtime.batching import BatchPlan, left_together, pad_ids, pad_states
+from haystack_deformer.runtime.batching import BatchPlan, pad_ids, pad_states
 from haystack_deformer.runtime.packing import pack
 from haystack_deformer.runtime.pool import Result, WindowPool
 from haystack_deformer.runtime.threads import stay_alone
@@ -84,7 +84,7 @@ class TorchRuntime(Runtime):
         batches = list(BatchPlan.for_device(self.model.device, batch_size).batches(lengths))
         if self._pool is not None:
             tokens = [len(batch) * lengths[batch[0]] for batch in batches]
-            return self._pool.run(work, batches, batch_size, left_together(tokens, self._pool.threads))
+            return self._pool.run(work, batches, batch_size, self._pool.together(tokens))
         return ((batch, work(batch)) for batch in batches)
 
 

@@ -47,8 +47,12 @@ def test_the_last_are_done_by_the_caller_with_all_threads_when_the_others_are() 
         torch.set_num_threads(2)
         pool = WindowPool(initializer=stay_alone)
         done: list[tuple[int, int, bool]] = []
+        # so that both threads have begun when the first one ends
+        begun = threading.Barrier(2)
 
         def work(batch: Sequence[int]) -> int:
+            if batch[0] < 2:
+                begun.wait(60)
             done.append((batch[0], torch.get_num_threads(), threading.current_thread() is threading.main_thread()))
             return batch[0]
 
@@ -59,6 +63,19 @@ def test_the_last_are_done_by_the_caller_with_all_threads_when_the_others_are() 
         assert sorted(done[:5]) == [(number, 1, False) for number in range(5)]
     finally:
         torch.set_num_threads(usual)
+
+
+def test_nothing_is_done_together_while_others_run() -> None:
+    pool = WindowPool(2)
+    tokens = [160] * 3
+    assert pool.together(tokens) == 1
+    results = pool.run(lambda batch: batch[0], [[0], [1], [2]], 2)
+    next(iter(results))
+    assert pool.together(tokens) == 0
+    # one is done by all threads in any case
+    assert pool.together([160]) == 1
+    assert len(list(results)) == 2
+    assert pool.together(tokens) == 1
 
 
 def test_where_no_thread_can_be_started_the_pool_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
