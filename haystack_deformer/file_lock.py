@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 try:
@@ -46,3 +48,21 @@ class FileLock:
         if self._file is not None:
             # closed alone: a forked process must not take the lock from the one that has it
             os.close(self._file)
+
+
+@contextmanager
+def taking_turns(path: Path) -> Iterator[None]:
+    """
+    Wait for a lock and hold it while the block runs; without one where there can be none, as in a folder that can only
+    be read.
+
+    :param path: the lock's own file.
+    """
+    lock = None
+    with suppress(OSError):
+        lock = FileLock(path, wait=True)
+    try:
+        yield
+    finally:
+        if lock is not None:
+            lock.release()

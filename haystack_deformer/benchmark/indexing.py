@@ -48,15 +48,15 @@ def measure_indexing(
     # a folder of its own each time: files that are open in this process would be found again after they are removed
     places = count()
 
-    def write(place: Path) -> None:
-        make_store(
-            workload, place, codec, representation_backend=backend, representation_dtype=dtype, progress_bar=False
-        )
-
     with tempfile.TemporaryDirectory(dir=folder, prefix="indexing-") as made:
-        times = take_turns(
-            {"bare": bare, "write": lambda _: write(Path(made) / str(next(places)))}, rounds, progress_bar=progress_bar
-        )
+
+        def write(_: int) -> None:
+            place = Path(made) / str(next(places))
+            make_store(
+                workload, place, codec, representation_backend=backend, representation_dtype=dtype, progress_bar=False
+            )
+
+        times = take_turns({"bare": bare, "write": write}, rounds, progress_bar=progress_bar)
     share = float(np.median(times["bare"].seconds / times["write"].seconds))
     return {
         "passages": len(texts),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from haystack.schema import Document
 from haystack_deformer.corpus.results import Response, SyncReport
 from haystack_deformer.corpus.settings import IndexSettings
 from haystack_deformer.document_stores import DeFormerFAISSDocumentStore
-from haystack_deformer.file_lock import FileLock
+from haystack_deformer.file_lock import FileLock, taking_turns
 from haystack_deformer.nodes import DeFormerReader
 from haystack_deformer.parameters import as_int
 from haystack_deformer.passages.tokenization import has_surrogate
@@ -49,7 +48,8 @@ class CorpusIndex:
         self.settings = settings.resolved()
         vectors = self._take_over()
         self.retriever = _load_retriever(self.settings.embedding_model or default_embedding_model())
-        with self._alone():
+        # two processes at once would both ask SQLite to make the same tables
+        with taking_turns(self.folder / "make.lock"):
             self.document_store = DeFormerFAISSDocumentStore(
                 sql_url=f"sqlite:///{self.folder / 'documents.db'}",
                 embedding_dim=self.retriever.embedding_encoder.embedding_model.get_sentence_embedding_dimension(),
@@ -64,18 +64,6 @@ class CorpusIndex:
         self.retriever.document_store = self.document_store
         self.reader = DeFormerReader(self.settings.model, document_store=self.document_store)
         self.pipeline = ExtractiveQAPipeline(self.reader, self.retriever)
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """While no other process makes the same tables, which SQLite would be asked for twice."""
-        lock = None
-        with suppress(OSError):  # a folder that can only be read has them
-            lock = FileLock(self.folder / "make.lock", wait=True)
-        try:
-            yield
-        finally:
-            if lock is not None:
-                lock.release()
 
     def _load_vectors(self) -> Any:
         """The FAISS index on disk; None where there is none that can be asked, so that `sync` makes it."""

@@ -70,8 +70,9 @@ class DocumentWriter:
         with self._keeper.writing([*texts, *(key for key, _ in passed_over.values())]):
             self._compute_missing(texts)
             with self._keeper.lock:
-                there = {document.id for document in self._access.by_ids(passed_over, index)}
-                self._compute_missing(dict(text for name, text in passed_over.items() if name not in there))
+                if passed_over:
+                    there = {document.id for document in self._access.by_ids(passed_over, index)}
+                    self._compute_missing(dict(text for name, text in passed_over.items() if name not in there))
                 replaced = list(self._access.by_ids(ids, index)) if mode == "overwrite" else []
                 with self._access.changing(index):
                     write([self._prepared(document, key) for document, key in zip(documents, keys, strict=True)])

@@ -42,8 +42,7 @@ class BatchRequest:
         :raises ValueError: for a blank question.
         """
         check_queries(queries)
-        check_lists(documents)
-        nested = any(isinstance(entry, list) for entry in documents)
+        nested = check_lists(documents)
         if nested:
             lists = list(documents)
             if len(queries) not in (1, len(lists)):
@@ -116,10 +115,11 @@ def check_documents(documents: Sequence[Any]) -> None:
             raise HaystackError(msg)
 
 
-def check_lists(documents: Sequence[Any]) -> None:
+def check_lists(documents: Sequence[Any]) -> bool:
     """
     Refuse what is neither a list of documents nor one of such lists.
 
+    :return: whether it is the latter.
     :raises HaystackError: names the type that was given.
     """
     if not isinstance(documents, (list, tuple)):
@@ -128,6 +128,7 @@ def check_lists(documents: Sequence[Any]) -> None:
     nested = any(isinstance(entry, list) for entry in documents)
     for entries in documents if nested else [documents]:
         check_documents(entries)
+    return nested
 
 
 def readable(documents: Sequence[Document]) -> list[Document]:

@@ -64,13 +64,14 @@ def load_encoder(
         encoder = _loaded.get(key)
         if encoder is None:
             trained_for = (getattr(config, "deformer", None) or {}).get("lower_layers")
-            if lower_layers == 0 != trained_for:
+            given = lower_layers not in (None, trained_for)
+            if given and not deformer_config.lower_layers:
                 logger.warning(
                     "%s was not trained for lower_layers=0, full attention over blocks whose positions each begin at "
                     "0: its answers are not those of the plain model. Train it with `haystack-deformer train`.",
                     name_or_path,
                 )
-            elif lower_layers is not None and deformer_config.lower_layers != trained_for:
+            elif given:
                 logger.warning(
                     "%s was not trained for the cut lower_layers=%d: its answers will be worse than the full model's. "
                     "Train it with `haystack-deformer train`.",

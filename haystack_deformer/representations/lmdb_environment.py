@@ -6,13 +6,13 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import lmdb
 
-from haystack_deformer.file_lock import FileLock
+from haystack_deformer.file_lock import taking_turns
 from haystack_deformer.files import write_first
 from haystack_deformer.representations.files import storage_errors
 from haystack_deformer.representations.gate import Gate
@@ -83,7 +83,10 @@ class SharedEnvironment:
         :param write: whether to take the write lock, of which there is one in all processes.
         :param buffers: whether records come as views that end with the transaction, in place of bytes.
         """
-        with self._turn_to_write() if write else nullcontext(), self._gate.shared():
+        # LMDB's own write lock, which keeps writers apart, is waited for inside the gate, where who waits keeps a
+        # larger map away from all readers
+        turn = taking_turns(self.path.parent / "write.lock") if write else nullcontext()
+        with turn, self._gate.shared():
             txn = self._begin(write, buffers)
             try:
                 yield txn
@@ -94,18 +97,6 @@ class SharedEnvironment:
                 txn.commit()
             else:
                 txn.abort()
-
-    @contextmanager
-    def _turn_to_write(self) -> Iterator[None]:
-        # LMDB's own write lock is waited for inside the gate, where who waits keeps a larger map away from all readers
-        lock = None
-        with suppress(OSError):  # it is LMDB's that keeps writers apart
-            lock = FileLock(self.path.parent / "write.lock", wait=True)
-        try:
-            yield
-        finally:
-            if lock is not None:
-                lock.release()
 
     def is_current(self) -> bool:
         """Whether the file at its path is still the one that is open: not where the folder was removed or made anew."""

@@ -55,17 +55,17 @@ class WindowPool:
         :param at_once: batches that may be done and wait to be taken.
         :param together: of the last batches, that the caller's thread does after the others, with all threads in each.
         """
-        apart = len(batches) - together
+        count = len(batches) - together
+        apart, last = batches[:count], batches[count:]
         step = max(at_once, self.threads)
         this = object()
         self._running[this] = os.getpid()
         try:
-            for first in range(0, apart, step):
-                some = batches[first : min(first + step, apart)]
-                futures = {self._executor.submit(work, batch): batch for batch in some}
+            for first in range(0, count, step):
+                futures = {self._executor.submit(work, batch): batch for batch in apart[first : first + step]}
                 for future in as_completed(futures):
                     yield futures[future], future.result()
-            for batch in batches[apart:]:
+            for batch in last:
                 yield batch, work(batch)
         finally:
             del self._running[this]
