@@ -1,6 +1,5 @@
 """Stored states: passages' states as bytes, in memory or on disk. Imports no Haystack, no torch and no transformers."""
 
-from haystack_deformer.representations.cache import Representations
 from haystack_deformer.representations.codec import RepresentationCodec, decode_without_helpers
 from haystack_deformer.representations.errors import (
     CorruptCodecError,
@@ -10,6 +9,7 @@ from haystack_deformer.representations.errors import (
     StoreFullError,
     StoreReadOnlyError,
 )
+from haystack_deformer.representations.facade import Representations
 from haystack_deformer.representations.folder import RepresentationFolder
 from haystack_deformer.representations.lmdb_store import LmdbRepresentationStore
 from haystack_deformer.representations.manifest import FORMAT_VERSION, RepresentationManifest

@@ -12,8 +12,8 @@ from torch import Tensor
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.runtime.base import Floats, Runtime, logits_array
 from haystack_deformer.runtime.batching import BatchPlan, pad_ids, pad_states
-from haystack_deformer.runtime.packing import pack
 from haystack_deformer.runtime.pool import Result, WindowPool
+from haystack_deformer.runtime.prepacking import prepack
 from haystack_deformer.runtime.threads import stay_alone
 
 
@@ -38,7 +38,7 @@ class TorchRuntime(Runtime):
         with self._lock:
             if self._prepared is None:
                 model = self.model if self.dtype == "float32" else _in_bfloat16(self.model)
-                self._prepared = pack(model) if model.device.type == "cpu" else model
+                self._prepared = prepack(model) if model.device.type == "cpu" else model
             return self._prepared
 
     @torch.inference_mode()

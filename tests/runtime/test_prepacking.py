@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from haystack_deformer.modeling import DeFormerConfig, DeFormerForQuestionAnswering
-from haystack_deformer.runtime.packing import PackedLinear, pack
+from haystack_deformer.runtime.prepacking import PrepackedLinear, prepack
 from tests.modeling.backbones.families import FAMILIES, VOCABULARY, Family
 
-needs_packing = pytest.mark.skipif(
+needs_prepacking = pytest.mark.skipif(
     platform.machine().lower() not in {"x86_64", "amd64"} or not torch.backends.mkldnn.is_available(),
     reason="this processor's products are not packed",
 )
@@ -22,12 +22,12 @@ def model_of(family: Family) -> DeFormerForQuestionAnswering:
     return DeFormerForQuestionAnswering(family.model(), DeFormerConfig(1)).eval()
 
 
-@needs_packing
+@needs_prepacking
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 def test_computes_the_same(family: Family) -> None:
     model = model_of(family)
     before = [type(module) for module in model.modules()]
-    packed = pack(model)
+    packed = prepack(model)
     question, passage = (torch.randint(7, VOCABULARY, (2, length)) for length in (5, 13))
     mask = torch.ones((2, 13))
     mask[1, 9:] = 0
@@ -36,12 +36,12 @@ def test_computes_the_same(family: Family) -> None:
     torch.testing.assert_close(got.start_logits, expected.start_logits, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(got.end_logits, expected.end_logits, rtol=1e-4, atol=1e-5)
     assert [type(module) for module in model.modules()] == before
-    assert any(isinstance(module, PackedLinear) for module in packed.modules())
+    assert any(isinstance(module, PrepackedLinear) for module in packed.modules())
     theirs = {name: parameter.data_ptr() for name, parameter in model.named_parameters()}
     assert {name: parameter.data_ptr() for name, parameter in packed.named_parameters()} == theirs
 
 
-@needs_packing
+@needs_prepacking
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("shape", [(7,), (3, 7), (2, 3, 7)])
 def test_a_layer_by_itself(dtype: torch.dtype, shape: tuple[int, ...]) -> None:
@@ -49,21 +49,21 @@ def test_a_layer_by_itself(dtype: torch.dtype, shape: tuple[int, ...]) -> None:
         linear = nn.Linear(7, 5, bias=bias).to(dtype)
         values = torch.randn(shape).to(dtype)
         with torch.inference_mode():
-            torch.testing.assert_close(PackedLinear.of(linear)(values), linear(values), rtol=1e-2, atol=1e-2)
+            torch.testing.assert_close(PrepackedLinear.of(linear)(values), linear(values), rtol=1e-2, atol=1e-2)
 
 
-@needs_packing
+@needs_prepacking
 def test_layers_that_somebody_looks_into_stay() -> None:
     model = model_of(FAMILIES["bert"])
     watched = model.backbone.layers[-1].output.dense
     watched.register_forward_hook(lambda *_: None)
-    kept = [module for module in pack(model).modules() if type(module) is nn.Linear]
+    kept = [module for module in prepack(model).modules() if type(module) is nn.Linear]
     assert len(kept) == 1
 
 
 @pytest.mark.parametrize("missing", ["processor", "library", "operator"])
-def test_where_there_is_no_packing_the_model_runs_as_it_is(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: nn.Linear) -> PackedLinear:
+def test_where_there_is_no_prepacking_the_model_runs_as_it_is(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: nn.Linear) -> PrepackedLinear:
         message = "not available"
         raise RuntimeError(message)
 
@@ -74,6 +74,6 @@ def test_where_there_is_no_packing_the_model_runs_as_it_is(missing: str, monkeyp
     else:
         monkeypatch.setattr(platform, "machine", lambda: "x86_64")
         monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
-        monkeypatch.setattr(PackedLinear, "of", refuse)
+        monkeypatch.setattr(PrepackedLinear, "of", refuse)
     model = model_of(FAMILIES["bert"])
-    assert pack(model) is model
+    assert prepack(model) is model
