@@ -14,6 +14,7 @@ from haystack_deformer.document_stores.reference import REPRESENTATION_META_KEY
 from haystack_deformer.document_stores.stored_document import StoredDocument, text_of
 
 _FORBIDDEN = 403
+_NOT_FOUND = 404
 
 
 class SearchEngineDocumentAccess(DocumentAccess):
@@ -72,8 +73,16 @@ class SearchEngineDocumentAccess(DocumentAccess):
             {"_op_type": "update", "_index": index, "_id": identifier, "doc": {REPRESENTATION_META_KEY: reference}}
             for identifier, reference in references.items()
         ]
-        if updates:
+        if not updates:
+            return
+        try:
             self.store._bulk(updates, refresh=self.store.refresh_type, **self.headers)  # noqa: SLF001
+        except Exception as error:
+            # another process may have deleted some meanwhile: the client stops there, and the others need theirs
+            gone = _missing(error)
+            if not gone:
+                raise
+            self.set_references(index, {name: value for name, value in references.items() if name not in gone})
 
     def _listed(self) -> list[str] | None:
         """The indexes whose mapping has references; None where the store's user may not list indexes."""
@@ -110,3 +119,10 @@ class SearchEngineDocumentAccess(DocumentAccess):
             source = hit["_source"]
             text = text_of(source.get(content), source.get("content_type"))
             yield StoredDocument(index, hit["_id"], text, source.get(REPRESENTATION_META_KEY))
+
+
+def _missing(error: Exception) -> set[str]:
+    """The documents that are not there, where a bulk failed for them alone."""
+    # BulkIndexError of either client
+    failed = [entry.get("update", {}) for entry in getattr(error, "errors", ()) if isinstance(entry, dict)]
+    return {update["_id"] for update in failed} if all(u.get("status") == _NOT_FOUND for u in failed) else set()

@@ -107,6 +107,9 @@ def saved(
             name = safe_name(file.filename)
             _check_suffix(name, suffixes)
             path = own / f"{number}_{name}"
+            if _is_text(path) and file.file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
+                # converters take the mark for a letter, or for a mistake in JSON
+                file.file.seek(0)
             with path.open("xb") as target:
                 shutil.copyfileobj(file.file, target, _BLOCK)
             _check_content(path, name, limit)
@@ -130,12 +133,16 @@ def _check_suffix(name: str, suffixes: set[str] | None) -> None:
         )
 
 
+def _is_text(path: Path) -> bool:
+    return path.suffix.lower() in _TEXT | {".csv", ".json", ".jsonl"}
+
+
 def _check_content(path: Path, name: str, limit: int) -> None:
     suffix = path.suffix.lower()
     if not path.stat().st_size:
         raise HTTPException(400, f"{name!r} is empty.")
     with path.open("rb") as file:
-        if suffix in _TEXT | {".csv", ".json", ".jsonl"}:
+        if _is_text(path):
             _check_text(file, name)
         elif suffix == ".pdf" and b"%PDF-" not in file.read(1024):
             raise HTTPException(415, f"{name!r} is named as a PDF and is none.")

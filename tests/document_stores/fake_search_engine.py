@@ -21,6 +21,14 @@ class EngineError(Exception):
         self.status_code = status_code
 
 
+class BulkError(Exception):
+    """As the clients' BulkIndexError: what was wrong with each, raised before what comes after."""
+
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        super().__init__(f"{len(errors)} document(s) failed to index.", errors)
+        self.errors = errors
+
+
 class FakeIndex:
     """
     Documents by id, as they are and as a search sees them.
@@ -98,6 +106,8 @@ class FakeEngine:
             found = self.held.setdefault(action["_index"], FakeIndex({}))
             identifier = action.get("_id") or str(len(found.documents))
             if action["_op_type"] == "update":
+                if identifier not in found.documents:
+                    raise BulkError([{"update": {"_id": identifier, "_index": action["_index"], "status": 404}}])
                 found.put(identifier, {**found.documents[identifier], **action["doc"]})
             elif action["_op_type"] == "create" and identifier in found.documents:
                 raise EngineError(409, f"document already exists [{identifier}]")

@@ -10,6 +10,7 @@ import pytest
 from haystack.errors import DuplicateDocumentError
 from haystack.schema import Answer, Document, Label
 
+from haystack_deformer.document_stores.reference import REPRESENTATION_META_KEY
 from tests.document_stores.fake_search_engine import DeFormerSearchEngineDocumentStore, EngineError, FakeEngine
 
 PARIS, BERLIN, ROME = "paris is in france", "berlin is in germany", "a river in the city"
@@ -160,6 +161,18 @@ def test_references_are_written_many_at_once(make: Any, engine: FakeEngine) -> N
     assert [what for what, _ in engine.requests].count("update") == 0
     found = {document.id: document.reference for document in store._access.documents("document")}
     assert found == {d.id: store.representations.key(d.content).hex() for d in plain}
+
+
+def test_a_document_that_another_process_deletes_meanwhile(make: Any, engine: FakeEngine) -> None:
+    store = make()
+    store.write_documents([Document(content=text, id=text) for text in (PARIS, BERLIN, ROME)])
+    del engine.held["document"].documents[BERLIN]
+    store._access.set_references("document", {PARIS: "0" * 32, BERLIN: "1" * 32, ROME: "2" * 32})
+    held = engine.held["document"].documents
+    assert {identifier: source[REPRESENTATION_META_KEY] for identifier, source in held.items()} == {
+        PARIS: "0" * 32,
+        ROME: "2" * 32,
+    }
 
 
 @pytest.mark.parametrize("refresh_type", ["wait_for", "false", "true"])

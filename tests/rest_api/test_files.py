@@ -190,6 +190,14 @@ def test_characters_across_blocks(client: TestClient, start: str) -> None:
     assert contents(client) == {"long.txt": text}
 
 
+def test_a_byte_order_mark_is_no_letter(client: TestClient, json_client: TestClient) -> None:
+    assert upload(client, ("a.txt", "\ufeffParis.".encode())).status_code == 200
+    assert upload(client, ("b.txt", b"Rome")).status_code == 200
+    assert contents(client) == {"a.txt": "Paris.", "b.txt": "Rome"}
+    assert upload(json_client, ("a.json", '\ufeff[{"content": "Bonn."}]'.encode())).status_code == 200
+    assert "Bonn." in contents(json_client).values()
+
+
 def test_a_text_that_ends_in_the_middle_of_a_character(client: TestClient) -> None:
     for text in (b"paris \xe6\xbc", b"a" * ((1 << 20) - 2) + b"\xe6\xbc"):
         assert upload(client, ("cut.txt", text)).status_code == 415
