@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from contextlib import suppress
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,9 @@ def as_int(name: str, value: Any, least: int = 1) -> int:
     """
     # int(2.5) would round and int(True) would count: neither is what was meant
     if isinstance(value, (Integral, str)) and not isinstance(value, bool):
-        try:
-            number = int(value)
-        except ValueError:
-            number = least - 1
-        if number >= least:
-            return number
+        with suppress(ValueError):
+            if (number := int(value)) >= least:
+                return number
     msg = f"{name} must be a whole number of at least {least}, got {value!r}."
     raise ValueError(msg)
 
@@ -62,12 +60,9 @@ def as_float(name: str, value: Any) -> float:
     :raises ValueError: where it is none, NaN included: it stands in no order with others.
     """
     if isinstance(value, (Real, str)) and not isinstance(value, bool):
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-        if not math.isnan(number):
-            return number
+        with suppress(ValueError):
+            if not math.isnan(number := float(value)):
+                return number
     msg = f"{name} must be a number, got {value!r}."
     raise ValueError(msg)
 

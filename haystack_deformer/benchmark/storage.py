@@ -36,7 +36,7 @@ def made_states(
     :raises ValueError: where the disk has no room for them; names what is needed.
     """
     representations = Representations.open(encoder.manifest(codec), folder, training_sample=encoder.sample_states)
-    present = representations.store.statistics().count
+    present = len(representations.store)
     if present >= count:
         return representations
     made = encoder.encode(texts)

@@ -110,14 +110,15 @@ def is_duplicate(start: int, end: int, other_start: int, other_end: int, distanc
 
 def merge_windows(windows: Sequence[Sequence[TextSpan]], top_k: int) -> list[TextSpan]:
     """
-    The best spans of a document from those of its windows; one found in two windows through the overlap counts once.
+    The best spans of a document from those of its windows.
+
+    Those of the same characters count once: found in two windows through the overlap, or of tokens that share a
+    character.
 
     :param windows: spans of each window.
     :param top_k: spans of the document at most.
     :return: best first.
     """
-    if len(windows) == 1:
-        return list(windows[0][:top_k])
     best: dict[tuple[int, int], TextSpan] = {}
     for span in (span for window in windows for span in window):
         known = best.get((span.start, span.end))

@@ -1,4 +1,4 @@
-"""Stored states: passages' states as bytes, in memory or on disk. Imports no Haystack, no torch and no transformers."""
+"""Stored states: passages' states as bytes, in memory or on disk. Imports no Haystack, and torch only to decode."""
 
 from haystack_deformer.representations.codec import RepresentationCodec, decode_without_helpers
 from haystack_deformer.representations.errors import (

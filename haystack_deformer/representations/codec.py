@@ -226,7 +226,8 @@ def _single_precision(parts: Sequence[np.ndarray]) -> np.ndarray:
     """What faiss makes of them, in a fifth of its time: 0.2 against 1.0 ms for ten passages."""
     import torch  # noqa: PLC0415  # who opens a store has no use for it, who decodes has a model
 
-    singles = torch.empty((sum(map(len, parts)), parts[0].shape[1]))
+    # named, for a program may have other defaults, and has bfloat16 while transformers loads a model in it
+    singles = torch.empty((sum(map(len, parts)), parts[0].shape[1]), dtype=torch.float32, device="cpu")
     for part, room in zip(parts, singles.split([len(part) for part in parts]), strict=True):
         halves = torch.from_numpy(np.asarray(_Readable(part)))
         # so few at once that PyTorch keeps them to this thread: helpers go on waiting for more to do, on the cores that

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from haystack_deformer.files import write_atomically, write_first
@@ -112,5 +113,6 @@ class Generations:
     def _remove(self, numbers: list[int]) -> None:
         for number in numbers:
             # the data first: who comes late finds nothing to open, rather than an empty store
-            (self.folder(number) / "data.mdb").unlink(missing_ok=True)
+            with suppress(OSError):  # it stays until the next time, as on Windows what another process has open
+                (self.folder(number) / "data.mdb").unlink(missing_ok=True)
             shutil.rmtree(self.folder(number), ignore_errors=True)

@@ -136,7 +136,8 @@ class SharedEnvironment:
         :param seen: the map's size when it was found full.
         """
         with self._gate.exclusive():
-            if self._env.info()["map_size"] <= seen:
+            # a reader that was killed keeps what was freed since from being used again
+            if not self._env.reader_check() and self._env.info()["map_size"] <= seen:
                 self._set_map_size(2 * seen)
 
     def follow(self) -> None:

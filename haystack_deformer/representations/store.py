@@ -24,7 +24,7 @@ class StoreStatistics:
     What a store holds.
 
     :param count: number of records.
-    :param record_bytes: their sizes together, in bytes, keys not counted.
+    :param record_bytes: their sizes together, in bytes, keys not counted; of many on disk by those of some.
     :param disk_bytes: what the store takes on disk, in bytes; 0 in memory.
     """
 
@@ -99,7 +99,11 @@ class RepresentationStore(ABC):
 
     @abstractmethod
     def keys(self) -> Iterator[bytes]:
-        """Go through the keys in ascending order; records may be written and removed meanwhile."""
+        """
+        Go through the keys in ascending order.
+
+        Records may be written and removed meanwhile; which of those are gone through is not said.
+        """
 
     @abstractmethod
     def __len__(self) -> int:

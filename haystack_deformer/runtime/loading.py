@@ -38,7 +38,8 @@ def load_runtime(
 
 def _graph_folder(name_or_path: str | os.PathLike[str]) -> Path:
     folder = Path(name_or_path)
-    if str(name_or_path) and folder.is_dir() and os.access(folder, os.W_OK):
-        return folder / "onnx"
+    graphs = folder / "onnx"
+    if str(name_or_path) and folder.is_dir() and os.access(graphs if graphs.exists() else folder, os.W_OK):
+        return graphs
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "haystack-deformer" / "onnx"

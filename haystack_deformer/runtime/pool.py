@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import as_completed
+from concurrent.futures import Future, as_completed
 from typing import TypeVar
 
-import torch
-
 from haystack_deformer.runtime.batching import left_together
-from haystack_deformer.runtime.threads import ForkableThreadPool
+from haystack_deformer.runtime.threads import ForkableThreadPool, usual_threads
 
 Result = TypeVar("Result")
 
@@ -26,7 +24,7 @@ class WindowPool:
     """
 
     def __init__(self, threads: int | None = None, initializer: Callable[[], object] | None = None) -> None:
-        self.threads = threads or torch.get_num_threads()
+        self.threads = threads or usual_threads()
         self._executor = ForkableThreadPool(
             max_workers=self.threads, thread_name_prefix="deformer-windows", initializer=initializer
         )
@@ -60,6 +58,7 @@ class WindowPool:
         step = max(at_once, self.threads)
         this = object()
         self._running[this] = os.getpid()
+        futures: dict[Future[Result], list[int]] = {}
         try:
             for first in range(0, count, step):
                 futures = {self._executor.submit(work, batch): batch for batch in apart[first : first + step]}
@@ -69,3 +68,6 @@ class WindowPool:
                 yield batch, work(batch)
         finally:
             del self._running[this]
+            # after an error, or when nobody takes the rest, the next question need not wait for it
+            for future in futures:
+                future.cancel()

@@ -42,6 +42,19 @@ class ForkableThreadPool:
         return made[1].submit(work, *args)
 
 
+def usual_threads() -> int:
+    """How many threads PyTorch uses in a product, whatever the calling thread was told: one that forked uses one."""
+    found: list[int] = []
+    other = Thread(target=lambda: found.append(torch.get_num_threads()))
+    try:
+        other.start()
+    except RuntimeError:
+        # there is no room for a thread
+        return torch.get_num_threads()
+    other.join()
+    return found[0]
+
+
 def stay_alone() -> None:
     """
     Have PyTorch use one thread in the products of the calling thread, and as many as before in all others'.

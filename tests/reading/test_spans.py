@@ -180,6 +180,10 @@ class TestMergeWindows:
         assert merge_windows([[one], [other, again]], top_k=3) == [again, other]
         assert merge_windows([[other, again], [one]], top_k=3) == [again, other]
 
+    def test_tokens_that_share_a_character(self) -> None:
+        window = [TextSpan(0, 1, 3.0), TextSpan(0, 1, 2.5), TextSpan(4, 5, 2.0)]
+        assert merge_windows([window], top_k=2) == [window[0], window[2]]
+
     def test_keeps_the_best(self) -> None:
         windows = [[TextSpan(0, 1, 5.0), TextSpan(2, 3, 1.0)], [], [TextSpan(9, 10, 4.0)]]
         assert [span.margin for span in merge_windows(windows, top_k=2)] == [5.0, 4.0]

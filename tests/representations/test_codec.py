@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import faiss
 import numpy as np
 import pytest
+import torch
 
 from haystack_deformer.representations import CorruptCodecError, RepresentationCodec
 from haystack_deformer.representations import codec as codec_module
@@ -92,6 +93,18 @@ def test_several_are_decoded_as_one(vectors, name):
         assert not np.shares_memory(part, stored)
     with pytest.raises(ValueError, match="Expected codes of shape"):
         codec.decode(stored, stored[:, :-1])
+
+
+def test_fp16_does_not_depend_on_torchs_defaults():
+    """transformers sets them for the whole process while it loads a model in bfloat16."""
+    codec = RepresentationCodec("SQfp16", 4)
+    vectors = np.arange(8, dtype=np.float32).reshape(2, 4)
+    usual = torch.get_default_dtype()
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        np.testing.assert_array_equal(codec.decode(codec.encode(vectors)), vectors)
+    finally:
+        torch.set_default_dtype(usual)
 
 
 def test_fp16_leaves_its_input_alone():

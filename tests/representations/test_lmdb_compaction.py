@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -79,3 +80,23 @@ def test_reader_of_a_removed_generation_goes_on(path, run, finish):
         finish(run("store = LmdbRepresentationStore(sys.argv[1]); store.put({b'~': b'1'}); store.compact()", path))
         assert len(list(keys)) == 2_000
         assert store.get([b"~"]) == [b"1"]
+
+
+def test_an_older_generation_that_cannot_be_removed_yet(path, monkeypatch):
+    """On Windows a file that another process has open stays."""
+
+    unlink = Path.unlink
+
+    def refuse(self, missing_ok=False):
+        if self.name == "data.mdb":
+            raise PermissionError(self)
+        unlink(self, missing_ok)
+
+    with LmdbRepresentationStore(path) as store:
+        store.put({b"1": b"x"})
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "unlink", refuse)
+            store.compact()
+        assert store.get([b"1"]) == [b"x"]
+    with LmdbRepresentationStore(path) as store:
+        assert store.get([b"1"]) == [b"x"]

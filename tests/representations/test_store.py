@@ -115,6 +115,13 @@ def test_compaction_keeps_everything(store):
     assert store.get([b"\0", b"new"]) == [b"\0" * 10_000, b"1"]
 
 
+def test_measuring_many(store):
+    store.put({bytes([i]): b"x" * (900 + 2 * (i % 101)) for i in range(250)})
+    measured = store.statistics()
+    assert measured.count == len(store) == 250
+    assert measured.record_bytes == pytest.approx(250 * 1_000, rel=0.02)
+
+
 def test_threads(store):
     def work(n: int) -> None:
         keys = [b"%d-%d" % (n, i) for i in range(20)]

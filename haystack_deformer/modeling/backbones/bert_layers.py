@@ -22,8 +22,6 @@ class BertLayersBackbone(EncoderBackbone):
         self, states: Tensor, start: int, context: TokenContext, columns: Callable[[Tensor], Tensor]
     ) -> tuple[Tensor, Tensor]:
         """The last layer gives its keys and values for all tokens, all else for the answers' columns alone."""
-        if not self.trims_last_layer:
-            return super().answer_logits(states, start, context, columns)
         last = len(self.layers) - 1
         states = self.run_layers(states, start, last, context)
         mask = additive_mask(context.attention, states.dtype)

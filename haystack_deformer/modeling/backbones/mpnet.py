@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from haystack_deformer.modeling.backbones.base import TokenContext
-from haystack_deformer.modeling.backbones.encoder import first
+from haystack_deformer.modeling.backbones.encoder import EncoderBackbone, first
 from haystack_deformer.modeling.backbones.packing import pack, unpack
 from haystack_deformer.modeling.backbones.roberta import RobertaBackbone
 from haystack_deformer.modeling.masks import additive_mask
@@ -17,6 +17,7 @@ class MPNetBackbone(RobertaBackbone):
     model_types = ("mpnet",)
     # a layer's attention has modules of its own
     trims_last_layer = False
+    answer_logits = EncoderBackbone.answer_logits
 
     @property
     def shared(self) -> nn.Module:
