@@ -16,7 +16,7 @@ from tqdm import tqdm
 from haystack_deformer.benchmark.cold import drop_from_memory
 from haystack_deformer.benchmark.timing import Times
 from haystack_deformer.passages import PassageEncoder
-from haystack_deformer.representations import Representations, pack
+from haystack_deformer.representations import Representations, encode_record
 
 _WRITE_AT_ONCE = 1_000
 
@@ -44,7 +44,7 @@ def made_states(
     own = {representations.key(text): one for text, one in zip(texts, made, strict=True)}
     representations.put(own)
     representations.delete(list(own))
-    records = [pack(one, representations.codec) for one in made]
+    records = [encode_record(one, representations.codec) for one in made]
     needed = int((count - present) * np.mean([len(record) for record in records]) * 1.1)
     free = shutil.disk_usage(folder).free
     if needed > free:

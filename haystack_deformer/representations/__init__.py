@@ -14,7 +14,7 @@ from haystack_deformer.representations.folder import RepresentationFolder
 from haystack_deformer.representations.lmdb_store import LmdbRepresentationStore
 from haystack_deformer.representations.manifest import FORMAT_VERSION, RepresentationManifest
 from haystack_deformer.representations.memory import MemoryRepresentationStore
-from haystack_deformer.representations.record import pack, unpack, unpack_batch
+from haystack_deformer.representations.record import encode_record
 from haystack_deformer.representations.representation import PassageRepresentation
 from haystack_deformer.representations.store import RepresentationStore, StoreStatistics
 
@@ -36,7 +36,5 @@ __all__ = [
     "StoreReadOnlyError",
     "StoreStatistics",
     "decode_without_helpers",
-    "pack",
-    "unpack",
-    "unpack_batch",
+    "encode_record",
 ]

@@ -19,7 +19,7 @@ from haystack_deformer.representations.folder import RECORDS_NAME, Representatio
 from haystack_deformer.representations.lmdb_store import LmdbRepresentationStore
 from haystack_deformer.representations.manifest import RepresentationManifest
 from haystack_deformer.representations.memory import MemoryRepresentationStore
-from haystack_deformer.representations.record import decode_records, is_readable, pack, read_record
+from haystack_deformer.representations.record import decode_records, encode_record, is_readable, read_record
 from haystack_deformer.representations.representation import PassageRepresentation
 from haystack_deformer.representations.shared_codec import SharedCodec, TrainingSample
 from haystack_deformer.representations.store import Buffer, RepresentationStore, StoreStatistics
@@ -194,7 +194,7 @@ class Representations:
         if states:
             self._codec.train(states)
         codec = self.codec
-        self.store.put({key: pack(representation, codec) for key, representation in representations.items()})
+        self.store.put({key: encode_record(representation, codec) for key, representation in representations.items()})
 
     def roundtrip(self, representation: PassageRepresentation) -> PassageRepresentation:
         """

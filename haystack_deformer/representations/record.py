@@ -36,7 +36,7 @@ class Record:
     codes: np.ndarray
 
 
-def pack(representation: PassageRepresentation, codec: RepresentationCodec) -> bytes:
+def encode_record(representation: PassageRepresentation, codec: RepresentationCodec) -> bytes:
     """
     Encode a passage's states to a record.
 
@@ -60,35 +60,13 @@ def pack(representation: PassageRepresentation, codec: RepresentationCodec) -> b
     return struct.pack("<4sII", _MAGIC, RECORD_VERSION, zlib.crc32(rest)) + rest
 
 
-def unpack(data: bytes, codec: RepresentationCodec) -> PassageRepresentation:
-    """
-    Decode a record.
-
-    :param data: what `pack` returned.
-    :param codec: the codec it was packed with.
-    :raises CorruptRecordError: truncated, damaged, not a record, or packed with another codec.
-    """
-    return unpack_batch([data], codec)[0]
-
-
-def unpack_batch(data: Sequence[bytes], codec: RepresentationCodec) -> list[PassageRepresentation]:
-    """
-    Decode several records into one block of memory, of which the passages' states are views.
-
-    :param data: what `pack` returned, per passage.
-    :param codec: the codec they were packed with.
-    :raises CorruptRecordError: one of them is truncated, damaged, not a record, or packed with another codec.
-    """
-    return decode_records([read_record(record, codec) for record in data], codec)
-
-
 def read_record(data: Buffer, codec: RepresentationCodec) -> Record:
     """
     Check a record and find its parts, without decoding.
 
-    :param data: what `pack` returned.
-    :param codec: the codec it was packed with.
-    :raises CorruptRecordError: truncated, damaged, not a record, or packed with another codec.
+    :param data: what `encode_record` returned.
+    :param codec: the codec it was encoded with.
+    :raises CorruptRecordError: truncated, damaged, not a record, or encoded with another codec.
     """
     if len(data) < _HEADER.size or data[:4] != _MAGIC:
         msg = f"Not a record of a passage's states, or a truncated one ({len(data):,} bytes)"
@@ -118,8 +96,8 @@ def is_readable(data: Buffer, codec: RepresentationCodec) -> bool:
     """
     Whether `read_record` takes a record.
 
-    :param data: what `pack` returned, possibly damaged.
-    :param codec: the codec it was packed with.
+    :param data: what `encode_record` returned, possibly damaged.
+    :param codec: the codec it was encoded with.
     """
     try:
         read_record(data, codec)
@@ -132,7 +110,7 @@ def has_tokens(data: bytes) -> bool:
     """
     Tell, from the header alone, whether a record holds any states.
 
-    :param data: what `pack` returned, possibly damaged.
+    :param data: what `encode_record` returned, possibly damaged.
     """
     return len(data) < _HEADER.size or _HEADER.unpack_from(data)[5] > 0
 
@@ -142,7 +120,7 @@ def decode_records(records: Sequence[Record], codec: RepresentationCodec) -> lis
     Decode the codes of several records with one call of the codec. Nothing returned is a view of a record.
 
     :param records: what `read_record` returned.
-    :param codec: the codec they were packed with.
+    :param codec: the codec they were encoded with.
     """
     sizes = [len(record.codes) for record in records]
     # an untrained codec will do for passages without tokens

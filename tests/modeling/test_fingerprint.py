@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 
 import pytest
@@ -23,15 +22,6 @@ def test_parts_depend_on_all_else(other: dict[str, object]) -> None:
 
 def test_canonical_json_takes_tuples_as_lists() -> None:
     assert canonical_json({"b": (1, 2), "a": "é"}) == canonical_json({"a": "é", "b": [1, 2]})
-
-
-@pytest.mark.parametrize("field", BertBackbone.fingerprint_fields)
-def test_weights_depend_on_config_that_changes_the_states(tiny_bert: Path, field: str) -> None:
-    model = AutoModelForQuestionAnswering.from_pretrained(tiny_bert)
-    before = fingerprint_weights(BertBackbone(model), 2)
-    model.config = copy.deepcopy(model.config)
-    setattr(model.config, field, "relu" if field == "hidden_act" else 2 * getattr(model.config, field))
-    assert fingerprint_weights(BertBackbone(model), 2) != before
 
 
 def test_weights_do_not_depend_on_dropout(tiny_bert: Path) -> None:

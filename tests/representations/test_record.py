@@ -10,12 +10,19 @@ from haystack_deformer.representations import (
     CorruptRecordError,
     PassageRepresentation,
     RepresentationCodec,
-    pack,
-    unpack,
-    unpack_batch,
+    encode_record,
 )
+from haystack_deformer.representations.record import decode_records, read_record
 
 EXACT = RepresentationCodec("Flat", 3)
+
+
+def decode_all(records: list[bytes], codec: RepresentationCodec) -> list[PassageRepresentation]:
+    return decode_records([read_record(record, codec) for record in records], codec)
+
+
+def decode(record: bytes, codec: RepresentationCodec) -> PassageRepresentation:
+    return decode_all([record], codec)[0]
 
 
 def assert_same(found: PassageRepresentation, expected: PassageRepresentation) -> None:
@@ -41,44 +48,44 @@ def passages(draw):
 @settings(max_examples=100, deadline=None)
 @given(st.lists(passages(), max_size=4))
 def test_round_trip(batch):
-    packed = [pack(passage, EXACT) for passage in batch]
-    for found, expected in zip(unpack_batch(packed, EXACT), batch, strict=True):
+    packed = [encode_record(passage, EXACT) for passage in batch]
+    for found, expected in zip(decode_all(packed, EXACT), batch, strict=True):
         assert_same(found, expected)
     for record, expected in zip(packed, batch, strict=True):
-        assert_same(unpack(record, EXACT), expected)
+        assert_same(decode(record, EXACT), expected)
 
 
 @settings(max_examples=200, deadline=None)
 @given(passages(), st.data())
 def test_every_flipped_bit_and_every_truncation_is_found(passage, data):
-    record = pack(passage, EXACT)
+    record = encode_record(passage, EXACT)
     place = data.draw(st.integers(0, len(record) - 1))
     flipped = bytearray(record)
     flipped[place] ^= 1 << data.draw(st.integers(0, 7))
     for damaged in (bytes(flipped), record[:place], record + b"\0"):
         with pytest.raises(CorruptRecordError):
-            unpack(damaged, EXACT)
+            decode(damaged, EXACT)
 
 
 @pytest.mark.parametrize("data", [b"", b"DFPR", b"something that is no record of anything at all", bytes(100)])
 def test_not_a_record(data):
     with pytest.raises(CorruptRecordError, match="Not a record"):
-        unpack(data, EXACT)
+        decode(data, EXACT)
 
 
 def test_record_of_a_later_version(make):
-    record = bytearray(pack(make(dimension=3), EXACT))
+    record = bytearray(encode_record(make(dimension=3), EXACT))
     record[4:8] = struct.pack("<I", 9)
     with pytest.raises(CorruptRecordError, match="version 9"):
-        unpack(bytes(record), EXACT)
+        decode(bytes(record), EXACT)
 
 
 def test_lengths_that_lie_are_found_even_with_a_right_checksum(make):
-    record = bytearray(pack(make(dimension=3), EXACT))
+    record = bytearray(encode_record(make(dimension=3), EXACT))
     struct.pack_into("<I", record, 20, 1_000_000)
     struct.pack_into("<I", record, 8, zlib.crc32(record[12:]))
     with pytest.raises(CorruptRecordError, match="length"):
-        unpack(bytes(record), EXACT)
+        decode(bytes(record), EXACT)
 
 
 def test_records_of_another_codec_or_training_are_refused(make):
@@ -86,8 +93,8 @@ def test_records_of_another_codec_or_training_are_refused(make):
     trained = [RepresentationCodec("SQ8", 16) for _ in range(2)]
     for codec in trained:
         codec.train(make(1_000).states)
-    record = pack(passage, trained[0])
-    np.testing.assert_allclose(unpack(record, trained[0]).states, passage.states, atol=1)
+    record = encode_record(passage, trained[0])
+    np.testing.assert_allclose(decode(record, trained[0]).states, passage.states, atol=1)
     others = [
         trained[1],
         RepresentationCodec("SQ8", 16),
@@ -96,28 +103,28 @@ def test_records_of_another_codec_or_training_are_refused(make):
     ]
     for other in others:
         with pytest.raises(CorruptRecordError, match="not packed with this codec"):
-            unpack(record, other)
+            decode(record, other)
 
 
 def test_empty_passage_needs_no_trained_codec():
     codec = RepresentationCodec("SQ8", 3)
-    record = pack(PassageRepresentation([], np.zeros((0, 2)), np.zeros((0, 3))), codec)
-    assert unpack(record, codec).states.shape == (0, 3)
+    record = encode_record(PassageRepresentation([], np.zeros((0, 2)), np.zeros((0, 3))), codec)
+    assert decode(record, codec).states.shape == (0, 3)
     codec.train(np.eye(3))
-    assert unpack(record, codec).n_windows == 0
+    assert decode(record, codec).n_windows == 0
 
 
 def test_batch_is_decoded_into_one_block(make):
     codec = RepresentationCodec("SQfp16", 16)
     batch = [make(10), PassageRepresentation([0], np.zeros((0, 2)), np.zeros((0, 16))), make(20)]
-    found = unpack_batch([pack(passage, codec) for passage in batch], codec)
+    found = decode_all([encode_record(passage, codec) for passage in batch], codec)
     assert found[0].states.base is found[2].states.base
     for got, expected in zip(found, batch, strict=True):
         np.testing.assert_array_equal(got.window_lengths, expected.window_lengths)
         np.testing.assert_allclose(got.states, expected.states, rtol=1e-3, atol=1e-4)
-    assert unpack_batch([], codec) == []
+    assert decode_all([], codec) == []
 
 
 def test_states_of_another_width(make):
     with pytest.raises(ValueError, match=r"\(n, 3\)"):
-        pack(make(dimension=16), EXACT)
+        encode_record(make(dimension=16), EXACT)
