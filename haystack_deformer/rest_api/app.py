@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from anyio import to_thread
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from haystack import __version__ as haystack_version
@@ -21,6 +22,7 @@ from haystack_deformer.rest_api.service import Service
 from haystack_deformer.rest_api.settings import MEGABYTE, ServerSettings
 
 _FORM_OVERHEAD = MEGABYTE
+_SPARE_THREADS = 28
 
 
 def build_app(settings: ServerSettings) -> FastAPI:
@@ -35,6 +37,10 @@ def build_app(settings: ServerSettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        # Starlette's 40 would be fewer than the limits let in: the rest would wait, and /health with them, in place of
+        # being told that the server is busy
+        threads = to_thread.current_default_thread_limiter()
+        threads.total_tokens = max(threads.total_tokens, 3 * settings.concurrency_limit + _SPARE_THREADS)
         yield
         service.close()
 
@@ -62,7 +68,11 @@ def build_app(settings: ServerSettings) -> FastAPI:
     # around the two above: a page may read what they answer too
     if settings.cors_origins:
         app.add_middleware(
-            CORSMiddleware, allow_origins=list(settings.cors_origins), allow_methods=["*"], allow_headers=["*"]
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["Server-Timing", "X-Request-ID"],
         )
     if settings.allowed_hosts:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(settings.allowed_hosts), www_redirect=False)

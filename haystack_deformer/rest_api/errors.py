@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from fastapi import FastAPI
@@ -12,6 +13,8 @@ from starlette.requests import Request
 from haystack_deformer.rest_api.characters import WholeJSONResponse
 from haystack_deformer.rest_api.observing import SCOPE_KEY
 from haystack_deformer.rest_api.record import RequestRecord
+
+logger = logging.getLogger(__name__)
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -37,8 +40,10 @@ async def _validation_error(request: Request, error: Any) -> WholeJSONResponse: 
     return WholeJSONResponse({"errors": errors, "detail": detail}, status_code=422)
 
 
-async def _server_error(request: Request, error: Exception) -> WholeJSONResponse:  # noqa: ARG001
+async def _server_error(request: Request, error: Exception) -> WholeJSONResponse:
     # the traceback is in the server's log, and none of it in the response
     record = request.scope.get(SCOPE_KEY) or RequestRecord()
+    # uvicorn writes the traceback after this, without the id
+    logger.error("The request %s failed: %s: %s", record.id, type(error).__name__, error)
     message = f"The server failed on this request. Its log says why, by the request id {record.id}."
     return WholeJSONResponse({"errors": [message]}, status_code=500, headers={"X-Request-ID": record.id})

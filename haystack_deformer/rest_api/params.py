@@ -23,8 +23,8 @@ _LONGEST_INDEX = 100
 """Characters of an index's name, as many as SQL's column has."""
 
 _INPUTS = {"query", "queries", "documents", "file_paths", "labels", "root_node"}
-_NOT_FROM_REQUESTS = {"tokenizer", "known_ligatures"}
-"""A model by any name or path, and letters that become texts of any length."""
+_NOT_FROM_REQUESTS = {"tokenizer", "known_ligatures", "encoding"}
+"""A model by any name or path, letters that become texts of any length, and another encoding than is looked for."""
 
 
 def checked_params(

@@ -14,6 +14,7 @@ from haystack import Pipeline
 from haystack.document_stores import BaseDocumentStore, SQLDocumentStore
 from haystack.errors import PipelineConfigError
 from haystack.nodes import BaseConverter, BaseRetriever, DenseRetriever
+from haystack.nodes.file_converter import JsonConverter
 from haystack.pipelines.config import (
     get_component_definitions,
     get_pipeline_definition,
@@ -79,8 +80,12 @@ class ServedPipeline(Pipeline):
                 # a retriever would fail on no documents, as if the server were at fault
                 raise HTTPException(400, f"{node_id} cannot read the files: it finds no document in them.")
             if isinstance(node, BaseConverter):
-                # what a JSON file says beside the text, whose half characters Haystack refuses
                 for document in made:
+                    if not isinstance(node, JsonConverter) and not str(document.content).strip():
+                        # a scan: all documents without text have one id, and the store would keep the last of them
+                        what = f"{document.meta.get('name')!r}, as in a scan or an encrypted file"
+                        raise HTTPException(400, f"{node_id} finds no text in {what}.")
+                    # what a JSON file says beside the text, whose half characters Haystack refuses
                     check_whole(f"The document {document.id!r}", {"id": document.id, "meta": document.meta})
             return output, stream
 

@@ -179,6 +179,8 @@ class Service:
         if not self.pipelines.embeds:
             with current_record().stage("embedding"):
                 embed_new(self.pipelines.document_store, self.pipelines.retriever, self.pipelines.written_index(params))
+        # what was overwritten by other texts
+        self.forget_deleted()
         return result
 
     @staticmethod
@@ -191,12 +193,13 @@ class Service:
             node = current_record().failed
             if isinstance(cause, HTTPException):
                 raise HTTPException(cause.status_code, cause.detail) from error
+            # a mistake of a node that was given nothing but the question or files is the server's own, mostly
+            given = params.get(node or "") or params.keys() & pipeline.arguments().get(node or "", set())
             lacking = _lacking(cause) if params else None
             if lacking is not None:
                 logger.warning("Node %s lacks what a request asks for: %s", node, cause)
                 raise HTTPException(400, f"The node {node} refused the request: {lacking}") from error
-            # where a request gives nothing but the question or files, most mistakes are the server's own
-            if isinstance(cause, _REQUESTS_OWN) or (params and isinstance(cause, _REFUSALS)):
+            if isinstance(cause, _REQUESTS_OWN) or (given and isinstance(cause, _REFUSALS)):
                 logger.warning("Node %s refused a request: %s", node, cause)
                 # should the mistake be the node's own after all
                 logger.debug("It was raised here:", exc_info=cause)

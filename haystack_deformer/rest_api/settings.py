@@ -75,22 +75,22 @@ class ServerSettings:
         uploads = env.get("FILE_UPLOAD_PATH")
         return cls(
             pipeline=Path(env["PIPELINE_YAML_PATH"]),
-            query_pipeline=env.get("QUERY_PIPELINE_NAME", cls.query_pipeline),
-            indexing_pipeline=env.get("INDEXING_PIPELINE_NAME", cls.indexing_pipeline),
+            query_pipeline=env.get("QUERY_PIPELINE_NAME") or cls.query_pipeline,
+            indexing_pipeline=env.get("INDEXING_PIPELINE_NAME") or cls.indexing_pipeline,
             file_upload_path=Path(uploads) if uploads else None,
             concurrency_limit=as_int(
-                "CONCURRENT_REQUEST_PER_WORKER", env.get("CONCURRENT_REQUEST_PER_WORKER", cls.concurrency_limit)
+                "CONCURRENT_REQUEST_PER_WORKER", env.get("CONCURRENT_REQUEST_PER_WORKER") or cls.concurrency_limit
             ),
             max_upload_megabytes=as_int(
-                "MAX_UPLOAD_MEGABYTES", env.get("MAX_UPLOAD_MEGABYTES", cls.max_upload_megabytes)
+                "MAX_UPLOAD_MEGABYTES", env.get("MAX_UPLOAD_MEGABYTES") or cls.max_upload_megabytes
             ),
             max_upload_documents=as_int(
-                "MAX_UPLOAD_DOCUMENTS", env.get("MAX_UPLOAD_DOCUMENTS", cls.max_upload_documents)
+                "MAX_UPLOAD_DOCUMENTS", env.get("MAX_UPLOAD_DOCUMENTS") or cls.max_upload_documents
             ),
             max_request_megabytes=as_int(
-                "MAX_REQUEST_MEGABYTES", env.get("MAX_REQUEST_MEGABYTES", cls.max_request_megabytes)
+                "MAX_REQUEST_MEGABYTES", env.get("MAX_REQUEST_MEGABYTES") or cls.max_request_megabytes
             ),
-            root_path=env.get("ROOT_PATH", cls.root_path),
+            root_path=env.get("ROOT_PATH") or cls.root_path,
             cors_origins=tuple(env.get("CORS_ORIGINS", "").split()),
             allowed_hosts=tuple(env.get("ALLOWED_HOSTS", "").split()),
         )

@@ -18,7 +18,8 @@ from haystack.nodes.file_converter import CsvTextConverter, JsonConverter, PptxC
 
 from haystack_deformer.files import remove_forsaken
 
-_LONGEST_NAME = 150
+_LONGEST_NAME = 240
+"""Bytes; a file system takes 255, its number among them."""
 _PASSING = "passing-"
 """How folders begin whose files are only to be indexed."""
 _LEFTOVER_SECONDS = 3_600

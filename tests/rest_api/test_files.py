@@ -82,12 +82,13 @@ def test_wrong_meta(client: TestClient, meta: str) -> None:
 def test_params(client: TestClient) -> None:
     assert upload(client, ("a.txt", b"paris"), remove_numeric_tables="true").status_code == 200
     assert upload(client, ("a.txt", b"paris"), remove_numeric_tables="perhaps").status_code == 422
-    good = json.dumps({"Converter": {"encoding": "utf-8"}})
+    good = json.dumps({"Converter": {"valid_languages": None}})
     assert upload(client, ("a.txt", b"paris"), additional_params=good).status_code == 200
     for bad in (
         {"Nobody": {}},
         {"Converter": {"nothing": 1}},
-        {"Converter": {"encoding": "klingon"}},
+        {"Converter": {"encoding": "latin-1"}},
+        {"encoding": "latin-1"},
         {"Converter": {"debug": True}},
         {"debug": True},
         {"Converter": {"known_ligatures": {"a": "b"}}},
@@ -188,6 +189,14 @@ def test_characters_across_blocks(client: TestClient, start: str) -> None:
     text = start + "漢" * 500_000
     assert upload(client, ("long.txt", text.encode())).status_code == 200
     assert contents(client) == {"long.txt": text}
+
+
+def test_a_file_in_which_the_converter_finds_no_text(client: TestClient) -> None:
+    """As in a scan: such documents have one id, and the store would keep the last of them."""
+    response = upload(client, ("table.txt", b"1 2 3\n4 5 6"), remove_numeric_tables="true")
+    assert response.status_code == 400
+    assert "Converter finds no text in 'table.txt'" in response.json()["errors"][0]
+    assert contents(client) == {}
 
 
 def test_a_byte_order_mark_is_no_letter(client: TestClient, json_client: TestClient) -> None:
