@@ -138,8 +138,9 @@ class _StopAtLostGradients(TrainerCallback):
         model: torch.nn.Module,
         **kwargs: Any,  # noqa: ARG002
     ) -> None:
-        gradients = (parameter.grad for parameter in model.parameters() if parameter.grad is not None)
-        if not all(torch.isfinite(gradient).all() for gradient in gradients):
+        finite = [parameter.grad.isfinite().all() for parameter in model.parameters() if parameter.grad is not None]
+        # a GPU is waited for once, in place of for every parameter
+        if finite and not torch.stack(finite).all():
             raise FloatingPointError(_lost("a gradient is not finite", state.global_step))
 
 

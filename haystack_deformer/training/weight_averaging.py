@@ -47,8 +47,9 @@ class WeightAveraging(TrainerCallback):
         **kwargs: Any,  # noqa: ARG002
     ) -> None:
         """Take one more step's weights into the mean."""
-        # of a few steps the last at least
-        if state.global_step <= state.max_steps - max(1, round(self._ratio * state.max_steps)):
+        # of a few steps the last at least; transformers makes one more where a run is restarted after its last
+        first = state.max_steps - max(1, round(self._ratio * state.max_steps)) + 1
+        if not first <= state.global_step <= state.max_steps:
             return
         self.steps += 1
         with torch.no_grad():
