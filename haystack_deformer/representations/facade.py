@@ -252,7 +252,7 @@ class Representations:
         """
         Say what is stored, where and how.
 
-        :returns: count, bytes (on disk, or in memory), bytes_per_passage (record alone), model, codec, details, path,
+        :returns: count, bytes (on disk, or in memory), bytes_per_passage (mean record), model, codec, details, path,
             backend ("lmdb" or "memory") and others: the other spaces of the folder, each with what differs.
         """
         statistics = self.statistics()

@@ -23,6 +23,7 @@ from haystack_deformer.rest_api.settings import MEGABYTE, ServerSettings
 
 _FORM_OVERHEAD = MEGABYTE
 _SPARE_THREADS = 28
+"""Beside those of questions, uploads and records: with the default limits of 4 each Starlette's own 40 are enough."""
 
 
 def build_app(settings: ServerSettings) -> FastAPI:

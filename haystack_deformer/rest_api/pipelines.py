@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from haystack.pipelines.config import (
     read_pipeline_config_from_yaml,
     validate_config,
 )
+from haystack.schema import Document
 from sqlalchemy.orm import scoped_session
 
 import haystack_deformer.nodes  # noqa: F401  # makes our nodes known to the YAML file, as the next one does
@@ -76,17 +78,8 @@ class ServedPipeline(Pipeline):
             made = output.get("documents") or ()
             if self.max_documents is not None:
                 check_count(len(made), self.max_documents)
-            if isinstance(node, BaseConverter) and not made:
-                # a retriever would fail on no documents, as if the server were at fault
-                raise HTTPException(400, f"{node_id} cannot read the files: it finds no document in them.")
             if isinstance(node, BaseConverter):
-                for document in made:
-                    if not isinstance(node, JsonConverter) and not str(document.content).strip():
-                        # a scan: all documents without text have one id, and the store would keep the last of them
-                        what = f"{document.meta.get('name')!r}, as in a scan or an encrypted file"
-                        raise HTTPException(400, f"{node_id} finds no text in {what}.")
-                    # what a JSON file says beside the text, whose half characters Haystack refuses
-                    check_whole(f"The document {document.id!r}", {"id": document.id, "meta": document.meta})
+                _check_converted(node_id, node, made)
             return output, stream
 
     def run_request(self, params: dict[str, Any], *, debug: bool = False, **inputs: Any) -> dict[str, Any]:
@@ -134,6 +127,20 @@ class ServedPipeline(Pipeline):
             elif name == parameter:
                 value = item
         return value
+
+
+def _check_converted(name: str, converter: BaseConverter, documents: Sequence[Document]) -> None:
+    """Refuse files of which a converter makes nothing, or what no store could keep."""
+    if not documents:
+        # a retriever would fail on no documents, as if the server were at fault
+        raise HTTPException(400, f"{name} cannot read the files: it finds no document in them.")
+    for document in documents:
+        if not isinstance(converter, JsonConverter) and not str(document.content).strip():
+            # a scan: all documents without text have one id, and the store would keep the last of them
+            what = f"{document.meta.get('name')!r}, as in a scan or an encrypted file"
+            raise HTTPException(400, f"{name} finds no text in {what}.")
+        # what a JSON file says beside the text, whose half characters Haystack refuses
+        check_whole(f"The document {document.id!r}", {"id": document.id, "meta": document.meta})
 
 
 def _why(error: BaseException) -> str:

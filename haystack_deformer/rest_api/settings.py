@@ -3,14 +3,43 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from haystack_deformer.parameters import as_int
 
 MEGABYTE = 1_000_000
 _COUNTS = ("concurrency_limit", "max_upload_megabytes", "max_upload_documents", "max_request_megabytes")
+
+
+def _text(_: str, value: str) -> str:
+    return value
+
+
+def _path(_: str, value: str) -> Path:
+    return Path(value)
+
+
+def _names(_: str, value: str) -> tuple[str, ...]:
+    return tuple(value.split())
+
+
+_VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
+    "pipeline": ("PIPELINE_YAML_PATH", _path),
+    "query_pipeline": ("QUERY_PIPELINE_NAME", _text),
+    "indexing_pipeline": ("INDEXING_PIPELINE_NAME", _text),
+    "file_upload_path": ("FILE_UPLOAD_PATH", _path),
+    "concurrency_limit": ("CONCURRENT_REQUEST_PER_WORKER", as_int),
+    "max_upload_megabytes": ("MAX_UPLOAD_MEGABYTES", as_int),
+    "max_upload_documents": ("MAX_UPLOAD_DOCUMENTS", as_int),
+    "max_request_megabytes": ("MAX_REQUEST_MEGABYTES", as_int),
+    "root_path": ("ROOT_PATH", _text),
+    "cors_origins": ("CORS_ORIGINS", _names),
+    "allowed_hosts": ("ALLOWED_HOSTS", _names),
+}
+"""For each setting its variable, and what makes the setting of the variable's name and text."""
 
 
 @dataclass(frozen=True)
@@ -72,25 +101,8 @@ class ServerSettings:
         if not env.get("PIPELINE_YAML_PATH"):
             msg = "The environment variable PIPELINE_YAML_PATH is missing: it names the YAML file with the pipelines."
             raise ValueError(msg)
-        uploads = env.get("FILE_UPLOAD_PATH")
-        return cls(
-            pipeline=Path(env["PIPELINE_YAML_PATH"]),
-            query_pipeline=env.get("QUERY_PIPELINE_NAME") or cls.query_pipeline,
-            indexing_pipeline=env.get("INDEXING_PIPELINE_NAME") or cls.indexing_pipeline,
-            file_upload_path=Path(uploads) if uploads else None,
-            concurrency_limit=as_int(
-                "CONCURRENT_REQUEST_PER_WORKER", env.get("CONCURRENT_REQUEST_PER_WORKER") or cls.concurrency_limit
-            ),
-            max_upload_megabytes=as_int(
-                "MAX_UPLOAD_MEGABYTES", env.get("MAX_UPLOAD_MEGABYTES") or cls.max_upload_megabytes
-            ),
-            max_upload_documents=as_int(
-                "MAX_UPLOAD_DOCUMENTS", env.get("MAX_UPLOAD_DOCUMENTS") or cls.max_upload_documents
-            ),
-            max_request_megabytes=as_int(
-                "MAX_REQUEST_MEGABYTES", env.get("MAX_REQUEST_MEGABYTES") or cls.max_request_megabytes
-            ),
-            root_path=env.get("ROOT_PATH") or cls.root_path,
-            cors_origins=tuple(env.get("CORS_ORIGINS", "").split()),
-            allowed_hosts=tuple(env.get("ALLOWED_HOSTS", "").split()),
-        )
+        # an empty variable says nothing, as on the command line
+        given = {
+            name: read(variable, env[variable]) for name, (variable, read) in _VARIABLES.items() if env.get(variable)
+        }
+        return cls(**given)

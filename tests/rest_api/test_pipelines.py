@@ -159,6 +159,8 @@ def test_environment(write_pipelines: Any, tmp_path: Path) -> None:
             "CORS_ORIGINS": "https://a.example https://b.example",
             "ALLOWED_HOSTS": "a.example *.b.example",
             "MAX_UPLOAD_DOCUMENTS": "5",
+            "INDEXING_PIPELINE_NAME": "",
+            "MAX_UPLOAD_MEGABYTES": "",
         }
     )
     assert settings == ServerSettings(
