@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,39 +30,24 @@ _FORSAKEN_SECONDS = 3_600
 """After which a folder is no living process' any more: an export takes a minute."""
 
 
-class _Question(nn.Module):
-    def __init__(self, model: DeFormerForQuestionAnswering) -> None:
+class _Half(nn.Module):
+    """A method of the model as a module of its own, for the exporter calls `forward` alone."""
+
+    def __init__(self, model: DeFormerForQuestionAnswering, method: str) -> None:
         super().__init__()
         self.model = model
+        self.method = method
 
-    def forward(self, input_ids: Tensor) -> Tensor:
-        return self.model.encode_question(input_ids)
-
-
-class _Passage(nn.Module):
-    def __init__(self, model: DeFormerForQuestionAnswering) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, input_ids: Tensor) -> Tensor:
-        return self.model.encode_passages(input_ids)
-
-
-class _Read(nn.Module):
-    def __init__(self, model: DeFormerForQuestionAnswering) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, question: Tensor, passage: Tensor) -> tuple[Tensor, Tensor]:
-        logits = self.model.read(question, passage)
-        return logits.start_logits, logits.end_logits
+    def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        made = getattr(self.model, self.method)(*inputs)
+        return made if isinstance(made, Tensor) else (made.start_logits, made.end_logits)
 
 
 @dataclass(frozen=True)
 class _Graph:
     """A half of the model, with every sequence length left open. One window at a time: no mask, no padding."""
 
-    module: Callable[[DeFormerForQuestionAnswering], nn.Module]
+    method: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
 
@@ -73,20 +58,30 @@ class _Graph:
 
 
 GRAPHS = {
-    "question": _Graph(_Question, ("input_ids",), ("states",)),
-    "passage": _Graph(_Passage, ("input_ids",), ("states",)),
-    "read": _Graph(_Read, ("question", "passage"), ("start_logits", "end_logits")),
+    "question": _Graph("encode_question", ("input_ids",), ("states",)),
+    "passage": _Graph("encode_passages", ("input_ids",), ("states",)),
+    "read": _Graph("read", ("question", "passage"), ("start_logits", "end_logits")),
 }
 
 
-def graph_folder(model: DeFormerForQuestionAnswering, folder: Path) -> Path:
+def graph_folder_name(model: DeFormerForQuestionAnswering) -> str:
     """
-    Where the graphs of a model's weights are, by a digest of all of them.
+    The sub-folder for the graphs of a model's weights, by a digest of all of them.
 
     :param model: whose weights they are.
-    :param folder: of the graphs of all weights.
     """
-    return folder / f"{fingerprint_model(model.backbone, model.lower_layers)}-{_FORMAT}"
+    return f"{fingerprint_model(model.backbone, model.lower_layers)}-{_FORMAT}"
+
+
+def graph_path(folder: Path, name: str, dtype: str) -> Path:
+    """
+    Where a graph lies if it was made.
+
+    :param folder: of the model's weights.
+    :param name: "question", "passage" or "read".
+    :param dtype: "float32" or "int8".
+    """
+    return folder / f"{name}-{variant(dtype)}.onnx"
 
 
 def graph_file(model: DeFormerForQuestionAnswering, name: str, dtype: str, folder: Path) -> Path:
@@ -99,14 +94,14 @@ def graph_file(model: DeFormerForQuestionAnswering, name: str, dtype: str, folde
     :param folder: of the model's weights.
     :raises ValueError: for a graph that does not fit into one file.
     """
-    path = folder / f"{name}-{variant(dtype)}.onnx"
+    path = graph_path(folder, name, dtype)
     if path.is_file():
         return path
     logger.info("Exporting %s to %s, once.", name, path)
     with scratch_beside(path) as scratch:
         made = scratch / "graph.onnx"
         graph = GRAPHS[name]
-        export(graph.module(model).eval(), graph.example(model), graph.inputs, graph.outputs, made)
+        export(_Half(model, graph.method).eval(), graph.example(model), graph.inputs, graph.outputs, made)
         if list(scratch.iterdir()) != [made]:
             # the exporter puts larger weights into files of their own, which would have to move with it
             msg = f"The {name} graph has more than the 2 GiB that one ONNX file can hold: use backend='torch'."

@@ -14,7 +14,7 @@ import numpy as np
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.runtime.base import Floats, Runtime, logits_array
-from haystack_deformer.runtime.onnx_export import graph_file, graph_folder, variant
+from haystack_deformer.runtime.onnx_export import graph_file, graph_folder_name, graph_path, variant
 from haystack_deformer.runtime.pool import WindowPool
 
 logger = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ class OnnxRuntime(Runtime):
     :param model: in evaluation mode, on the CPU.
     :param dtype: "float32" or "int8".
     :param folder: where the graphs are kept.
+    :param made_before: a folder that cannot be written to, whose graphs are used where it has them.
     :param threads: windows that run at once; None: as many as PyTorch has threads.
     :raises ImportError: where onnxruntime is missing; says how to get it.
     :raises ValueError: for a model on another device.
@@ -40,6 +41,8 @@ class OnnxRuntime(Runtime):
         model: DeFormerForQuestionAnswering,
         dtype: str,
         folder: str | os.PathLike[str],
+        made_before: str | os.PathLike[str] | None = None,
+        *,
         threads: int | None = None,
     ) -> None:
         if model.device.type != "cpu":
@@ -55,7 +58,8 @@ class OnnxRuntime(Runtime):
             raise ImportError(msg) from error
         self.model = model
         self.dtype = dtype
-        self.folder = Path(folder)
+        self._folder = Path(folder)
+        self._made_before = None if made_before is None else Path(made_before)
         self._pool = WindowPool(threads)
         self._sessions: dict[tuple[str, int], Any] = {}
         self._lock = Lock()
@@ -88,26 +92,32 @@ class OnnxRuntime(Runtime):
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # warnings of the graph's optimiser are nothing that a user could mend
         options.log_severity_level = 3
-        path = graph_file(self.model, name, self.dtype, self._graphs)
 
-        def session() -> Any:
+        def session(path: Path) -> Any:
             # the fused operator takes 0.8 ms for 184 tokens, an addition and a normalisation 0.15: 7% of an int8 window
             return onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=["SkipLayerNormFusion"]
             )
 
+        if self._made_before is not None:
+            path = graph_path(self._made_before / self._weights, name, self.dtype)
+            if path.is_file():
+                try:
+                    return session(path)
+                except Exception as error:  # noqa: BLE001  # onnxruntime's kinds have no other parent
+                    logger.warning("%s cannot be loaded, and another is made in %s: %s", path, self._folder, error)
+        path = graph_file(self.model, name, self.dtype, self._folder / self._weights)
         try:
-            return session()
-        except Exception as error:  # noqa: BLE001  # onnxruntime's kinds have no other parent
+            return session(path)
+        except Exception as error:  # noqa: BLE001
             logger.warning("%s cannot be loaded, and is made again: %s", path, error)
             path.unlink(missing_ok=True)
-            graph_file(self.model, name, self.dtype, self._graphs)
-            return session()
+            return session(graph_file(self.model, name, self.dtype, path.parent))
 
     @cached_property
-    def _graphs(self) -> Path:
-        """Once: all weights are looked at for it."""
-        return graph_folder(self.model, self.folder)
+    def _weights(self) -> str:
+        """The name of their sub-folder, found once: all weights are looked at for it."""
+        return graph_folder_name(self.model)
 
     def encode_question(self, token_ids: Sequence[int]) -> Floats:
         """Run the lower layers over a question."""
