@@ -83,10 +83,10 @@ class Representations:
         :raises RepresentationStoreError: the path is a file or cannot be read; it holds no states of this model and
             cannot be written to, or `read_only` forbids it.
         """
-        # a codec that there is not is refused before a folder is made for it
-        codec = SharedCodec(manifest, training_sample=training_sample)
         if path is None:
-            return cls(manifest, codec, MemoryRepresentationStore())
+            return cls(manifest, SharedCodec(manifest, training_sample=training_sample), MemoryRepresentationStore())
+        # one that there is not is refused before a folder is made for it
+        RepresentationCodec(manifest.codec, manifest.dimension)
         folder = RepresentationFolder(path)
         space = folder.find(manifest)
         if space is None:

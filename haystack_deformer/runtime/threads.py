@@ -63,7 +63,10 @@ def stay_alone() -> None:
     Where no thread can be started, all is left as it was.
     """
     with _setting:
-        usual = torch.get_num_threads()
+        # a thread that has not asked yet is given the number of all at its first product, whatever it was told
+        torch.get_num_threads()
+        # not this thread's: it may be one that forked, and have one
+        usual = usual_threads()
         torch.set_num_threads(1)
         # the call also says what threads begin with that are started later, and one that ends at once says it again
         other = Thread(target=torch.set_num_threads, args=(usual,))
