@@ -160,16 +160,18 @@ class Pipelines:
 
     :param query: answers questions.
     :param indexing: takes in files; None: there is none.
-    :param document_store: of both; None: the pipelines have none.
-    :param retriever: embeds questions, and documents where the indexing pipeline does not; None: there is none.
-    :param embeds: whether the indexing pipeline embeds documents itself.
+    :param stores: of both, each with the retriever that embeds questions for it, and documents where the indexing
+        pipeline does not; None: there is none. The first is the one for documents and feedback.
     """
 
     query: ServedPipeline
     indexing: ServedPipeline | None
-    document_store: BaseDocumentStore | None
-    retriever: DenseRetriever | None
-    embeds: bool
+    stores: tuple[tuple[BaseDocumentStore, DenseRetriever | None], ...]
+
+    @property
+    def document_store(self) -> BaseDocumentStore | None:
+        """The one for documents and feedback; None: the pipelines have none."""
+        return self.stores[0][0] if self.stores else None
 
     @classmethod
     def load(cls, path: Path, query: str, indexing: str) -> Pipelines:
@@ -192,7 +194,7 @@ class Pipelines:
         for definition in definitions.values():
             parameters = definition.setdefault("params", {})
             if definition["type"].endswith("FAISSDocumentStore") and not parameters.get("faiss_index_path"):
-                # after a restart the documents are there and their vectors are not: `embed_missing` makes them
+                # after a restart the documents are there and their vectors are not: `ServedStore` makes them
                 parameters.setdefault("validate_index_sync", False)
         components: dict[str, Any] = {}
         query_pipeline = ServedPipeline.assemble(query, config, definitions, components)
@@ -202,35 +204,41 @@ class Pipelines:
         else:
             names = [pipeline["name"] for pipeline in config["pipelines"]]
             logger.warning("%s has no pipeline %r, only %s: uploads are answered by 501.", path, indexing, names)
-        stores = {id(c): c for c in components.values() if isinstance(c, BaseDocumentStore)}
+        stores = [component for component in components.values() if isinstance(component, BaseDocumentStore)]
         if len(stores) > 1:
             logger.warning(
                 "%s has several document stores: /documents and /feedback use that of the query; of two there, the one "
                 "that uploads are written to.",
                 path,
             )
-        store = _served_store(query_pipeline, indexing_pipeline) or next(iter(stores.values()), None)
-        if isinstance(store, SQLDocumentStore) and not isinstance(store.session, scoped_session):
-            # ours see to it themselves, Haystack's own do not
-            give_threads_their_sessions(store)
+        first = _first_store(query_pipeline, indexing_pipeline)
+        stores.sort(key=lambda store: store is not first)
+        for store in stores:
+            if isinstance(store, SQLDocumentStore) and not isinstance(store.session, scoped_session):
+                # ours see to it themselves, Haystack's own do not
+                give_threads_their_sessions(store)
         retrievers = [node for node in components.values() if isinstance(node, DenseRetriever)]
-        retriever = next((node for node in retrievers if node.document_store is store), None)
-        embeds = indexing_pipeline is not None and bool(indexing_pipeline.get_nodes_by_class(BaseRetriever))
-        return cls(query_pipeline, indexing_pipeline, store, retriever, embeds)
+        asked = tuple((store, next((r for r in retrievers if r.document_store is store), None)) for store in stores)
+        return cls(query_pipeline, indexing_pipeline, asked)
 
-    def written_index(self, params: dict[str, Any]) -> str | None:
+    def written_indexes(self, store: BaseDocumentStore, params: dict[str, Any]) -> list[str | None]:
         """
-        The index that an upload's documents go to; None: the default one.
+        The indexes of a store that take an upload's documents without vectors; None is the default one.
 
+        :param store: of both pipelines or one.
         :param params: of the upload, checked.
         """
-        nodes = {} if self.indexing is None else self.indexing.nodes()
-        names = [name for name, node in nodes.items() if node is self.document_store]
+        if self.indexing is None:
+            return []
+        retrievers = self.indexing.get_nodes_by_class(BaseRetriever)
+        if any(getattr(retriever, "document_store", None) is store for retriever in retrievers):
+            return []
+        names = [name for name, node in self.indexing.nodes().items() if node is store]
         # the empty name means the default too, but not to all methods of all stores
-        return (ServedPipeline.given(names[0], "index", params) or None) if names else None
+        return [ServedPipeline.given(name, "index", params) or None for name in names]
 
 
-def _served_store(query: Pipeline, indexing: Pipeline | None) -> BaseDocumentStore | None:
+def _first_store(query: Pipeline, indexing: Pipeline | None) -> BaseDocumentStore | None:
     """Of the query's stores one that uploads go to, else the first; Haystack's own way raises where there are two."""
     asked, written = ([] if pipeline is None else _stores_of(pipeline) for pipeline in (query, indexing))
     return next((store for store in asked if any(store is other for other in written)), next(iter(asked), None))

@@ -20,16 +20,14 @@ from starlette.requests import Request
 from haystack_deformer.document_stores.unfit import UnfitDocumentError
 from haystack_deformer.inference import collect_readings
 from haystack_deformer.passages import EmptyQuestionError
-from haystack_deformer.rest_api.embedding import check_vectors, embed_missing, embed_new, forget_deleted, keep_vectors
 from haystack_deformer.rest_api.indexes import check_asked_indexes
 from haystack_deformer.rest_api.metrics import Metrics
 from haystack_deformer.rest_api.observing import current_record
 from haystack_deformer.rest_api.pipelines import Pipelines, ServedPipeline
+from haystack_deformer.rest_api.served_store import ServedStore, open_stores
 from haystack_deformer.rest_api.settings import ServerSettings
 from haystack_deformer.rest_api.splitting import cut_without_recursion
-from haystack_deformer.rest_api.store_lock import StoreLock
 from haystack_deformer.rest_api.uploads import remove_leftovers
-from haystack_deformer.rest_api.vector_cache import VectorCache
 
 logger = logging.getLogger(__name__)
 
@@ -108,8 +106,7 @@ class Service:
             self.pipelines.indexing.max_documents = settings.max_upload_documents
             for node in self.pipelines.indexing.get_nodes_by_class(PreProcessor):
                 cut_without_recursion(node)
-        self._lock = StoreLock(self.pipelines.document_store)
-        self._vectors: VectorCache | None = None
+        self.stores: list[ServedStore] = open_stores(self.pipelines.stores)
         self._temporary = None
         if settings.file_upload_path is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="haystack-deformer-uploads-")
@@ -117,9 +114,8 @@ class Service:
             self.upload_path = Path(self._temporary.name if self._temporary else settings.file_upload_path or "")
             self.upload_path.mkdir(parents=True, exist_ok=True)
             remove_leftovers(self.upload_path)
-            check_vectors(self.pipelines.document_store, self.pipelines.retriever)
-            self._vectors = keep_vectors(self.pipelines.document_store, self.pipelines.retriever)
-            embed_missing(self.pipelines.document_store, self.pipelines.retriever, self._vectors)
+            for store in self.stores:
+                store.embed_missing()
         except BaseException:
             self.close()
             raise
@@ -137,14 +133,15 @@ class Service:
 
     @contextmanager
     def work(self) -> Iterator[None]:
-        """Run the block for a request, in one thread, and leave nothing of it in the thread's database session."""
+        """Run the block for a request, in one thread, and leave nothing of it in the thread's database sessions."""
         try:
             yield
         finally:
-            session = getattr(self.pipelines.document_store, "session", None)
-            if isinstance(session, scoped_session):
-                # a session gives out what it has read before, and after an error nothing but that error
-                session.remove()
+            for store, _ in self.pipelines.stores:
+                session = getattr(store, "session", None)
+                if isinstance(session, scoped_session):
+                    # a session gives out what it has read before, and after an error nothing but that error
+                    session.remove()
 
     def ask(self, query: str, params: dict[str, Any], *, debug: bool) -> dict[str, Any]:
         """
@@ -176,9 +173,10 @@ class Service:
         if self.pipelines.indexing is None:
             raise HTTPException(501, "Indexing Pipeline is not configured.")
         result = self._run(self.pipelines.indexing, params, file_paths=paths, meta=metas)
-        if not self.pipelines.embeds:
-            with current_record().stage("embedding"):
-                embed_new(self.pipelines.document_store, self.pipelines.retriever, self.pipelines.written_index(params))
+        for store in self.stores:
+            for index in self.pipelines.written_indexes(store.store, params):
+                with current_record().stage("embedding"):
+                    store.embed_new(index)
         # what was overwritten by other texts
         self.forget_deleted()
         return result
@@ -208,13 +206,13 @@ class Service:
 
     def forget_deleted(self) -> None:
         """Let go of what was kept for documents that are deleted now, when there is much of it."""
-        forget_deleted(self.pipelines.document_store, self._vectors)
+        for store in self.stores:
+            store.forget_deleted()
 
     def close(self) -> None:
         """Give back what the server holds."""
-        if self._vectors is not None:
-            self._vectors.close()
-        self._lock.release()
+        for store in self.stores:
+            store.close()
         if self._temporary is not None:
             self._temporary.cleanup()
 

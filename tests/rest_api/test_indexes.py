@@ -54,6 +54,42 @@ def test_another_index_and_a_restart(write_pipelines: Any, tmp_path: Path, chang
             assert found(client, {}) == {"paris is in france"}
 
 
+@pytest.mark.parametrize("changes", [{}, NOT_EMBEDDING], ids=["embedded by the pipeline", "embedded after it"])
+def test_a_second_store_and_a_restart(write_pipelines: Any, tmp_path: Path, changes: dict[str, str]) -> None:
+    """Asked and written beside the first: its vectors too are there after a restart, and it is no other server's."""
+    second = {
+        "  - name: Converter\n": "  - name: OtherStore\n    type: FAISSDocumentStore\n"
+        f"    params: {{embedding_dim: 32, similarity: cosine, sql_url: 'sqlite:///{tmp_path}/other.db'}}\n"
+        "  - name: OtherRetriever\n    type: EmbeddingRetriever\n"
+        "    params: {document_store: OtherStore, embedding_model: ENCODER, use_gpu: false, progress_bar: false,\n"
+        "             model_format: sentence_transformers}\n"
+        "  - name: Join\n    type: JoinDocuments\n"
+        "  - name: Converter\n",
+        "      - {name: Reader, inputs: [Retriever]}\n": "      - {name: OtherRetriever, inputs: [Query]}\n"
+        "      - {name: Join, inputs: [OtherRetriever, Retriever]}\n"
+        "      - {name: Reader, inputs: [Join]}\n",
+    }
+    path = write_pipelines(tmp_path, **changes, **second)
+    text = path.read_text(encoding="utf-8")
+    encoder = text.split("embedding_model: ")[1].split(",")[0]
+    written = "      - {name: OtherStore, inputs: [Converter]}\n"
+    path.write_text(text.replace("ENCODER", encoder) + written, encoding="utf-8")
+    settings = ServerSettings(pipeline=path)
+    for text in ("paris is in france", "berlin is in germany"):
+        with TestClient(create_app(settings)) as client:
+            assert upload(client, text, {}).status_code == 200
+            with pytest.raises(ValueError, match=r"Another server .*store open"):
+                create_app(settings)
+    with TestClient(create_app(settings)) as client:
+        first, other = (served.store for served in client.app.state.service.stores)  # type: ignore[attr-defined]
+        assert isinstance(other, FAISSDocumentStore)
+        for store in (first, other):
+            assert store.get_embedding_count() == store.get_document_count() == 2
+        assert (tmp_path / "other.vectors").is_dir()
+        first.delete_documents()
+        assert found(client, {}) == {"paris is in france", "berlin is in germany"}
+
+
 @pytest.mark.parametrize("params", [{"Retriever": {"index": "nowhere"}}, {"index": "nowhere"}], ids=["node", "all"])
 def test_an_index_that_there_is_not(uploaded: TestClient, params: dict[str, Any]) -> None:
     response = ask(uploaded, params)

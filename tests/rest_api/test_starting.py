@@ -88,7 +88,7 @@ def test_kept_vectors_that_are_damaged_are_made_again(
     (tmp_path / "store.vectors" / "CURRENT").write_text("damage")
     with TestClient(create_app(settings)) as client:
         assert "store.vectors.damaged" in caplog.text
-        assert (found(client), client.app.state.service._vectors.count) == (["paris"], 1)  # type: ignore[attr-defined]
+        assert (found(client), client.app.state.service.stores[0]._vectors.count) == (["paris"], 1)  # type: ignore[attr-defined]
 
 
 def test_kept_vectors_that_vanish_take_nothing_with_them(

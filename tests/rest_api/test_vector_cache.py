@@ -190,7 +190,7 @@ def upload(client: TestClient, text: str, **params: Any) -> None:
 
 
 def kept(client: TestClient) -> int:
-    return client.app.state.service._vectors.count  # type: ignore[attr-defined]
+    return client.app.state.service.stores[0]._vectors.count  # type: ignore[attr-defined]
 
 
 def test_vectors_of_all_indexes_are_kept(write_pipelines: Any, tmp_path: Path, embedded: list[str]) -> None:
