@@ -31,8 +31,9 @@ class BodyLimitMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        # behind a proxy that keeps a prefix the path has it too
-        limit = self.larger.get(scope["path"].removeprefix(scope.get("root_path", "")), self.limit)
+        # behind a proxy that keeps a prefix the path has it too, and one with a slash too many is led to the right one
+        path = scope["path"].removeprefix(scope.get("root_path", "")).removesuffix("/")
+        limit = self.larger.get(path, self.limit)
         message = f"The request is larger than the {limit // MEGABYTE} MB that this server takes."
         declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
         if declared.isdigit() and int(declared) > limit:

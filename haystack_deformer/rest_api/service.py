@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import BoundedSemaphore
@@ -12,52 +11,20 @@ from typing import Any
 
 from fastapi import HTTPException
 from haystack.document_stores import BaseDocumentStore
-from haystack.errors import DuplicateDocumentError
 from haystack.nodes import PreProcessor
 from sqlalchemy.orm import scoped_session
 from starlette.requests import Request
 
-from haystack_deformer.document_stores.unfit import UnfitDocumentError
 from haystack_deformer.inference import collect_readings
-from haystack_deformer.passages import EmptyQuestionError
 from haystack_deformer.rest_api.indexes import check_asked_indexes
 from haystack_deformer.rest_api.metrics import Metrics
 from haystack_deformer.rest_api.observing import current_record
 from haystack_deformer.rest_api.pipelines import Pipelines, ServedPipeline
+from haystack_deformer.rest_api.refusals import refusal
 from haystack_deformer.rest_api.served_store import ServedStore, open_stores
 from haystack_deformer.rest_api.settings import ServerSettings
 from haystack_deformer.rest_api.splitting import cut_without_recursion
 from haystack_deformer.rest_api.uploads import remove_leftovers
-
-logger = logging.getLogger(__name__)
-
-_REFUSALS = (ValueError, TypeError, NotImplementedError, AssertionError)
-"""What nodes raise for parameters that they cannot work with."""
-_REQUESTS_OWN = (UnicodeError, EmptyQuestionError, DuplicateDocumentError, UnfitDocumentError)
-"""What they raise for questions and files."""
-
-_LACKING = (
-    (
-        LookupError,
-        "NLTK Downloader",
-        "the server has no data of NLTK, punkt_tab: send split_respect_sentence_boundary=false, not split_by=sentence",
-    ),
-    (
-        OSError,
-        "tiktoken",
-        "the server has not the file that tiktoken splits by, and cannot fetch it: send another split_by than token",
-    ),
-    (
-        NameError,
-        "langdetect",
-        "the server has not the package langdetect to tell languages by: leave valid_languages out",
-    ),
-)
-"""What a server may lack for some params, by the error and a word of its message, which tells folders of the server."""
-
-
-def _lacking(error: BaseException) -> str | None:
-    return next((said for kind, word, said in _LACKING if isinstance(error, kind) and word in str(error)), None)
 
 
 class Limit:
@@ -162,17 +129,20 @@ class Service:
         result.setdefault("documents", [])
         return result
 
-    def take_in(self, paths: list[Path], metas: list[dict[str, Any]], params: dict[str, Any]) -> dict[str, Any]:
+    def take_in(self, files: Mapping[Path, str], meta: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
         """
         Run the indexing pipeline.
 
-        :param paths: of the files.
-        :param metas: for each file its meta.
-        :param params: for the nodes.
+        :param files: where they lie, and their names, which go into the meta of each.
+        :param meta: of all of them.
+        :param params: for the nodes, checked.
+        :raises HTTPException: 400 where a parameter or a file cannot be worked with.
         """
         if self.pipelines.indexing is None:
             raise HTTPException(501, "Indexing Pipeline is not configured.")
-        result = self._run(self.pipelines.indexing, params, file_paths=paths, meta=metas)
+        # each its own: nodes write into what they are given
+        metas = [{**meta, "name": name} for name in files.values()]
+        result = self._run(self.pipelines.indexing, params, files, file_paths=list(files), meta=metas)
         for store in self.stores:
             for index in self.pipelines.written_indexes(store.store, params):
                 with current_record().stage("embedding"):
@@ -182,27 +152,16 @@ class Service:
         return result
 
     @staticmethod
-    def _run(pipeline: ServedPipeline, params: dict[str, Any], **arguments: Any) -> dict[str, Any]:
+    def _run(
+        pipeline: ServedPipeline, params: dict[str, Any], files: Mapping[Path, str] | None = None, **inputs: Any
+    ) -> dict[str, Any]:
         try:
-            return pipeline.run_request(params, **arguments)
+            return pipeline.run_request(params, **inputs)
         except Exception as error:
-            # the pipeline wraps what a node raised
-            cause = error.__cause__ or error
-            node = current_record().failed
-            if isinstance(cause, HTTPException):
-                raise HTTPException(cause.status_code, cause.detail) from error
-            # a mistake of a node that was given nothing but the question or files is the server's own, mostly
-            given = params.get(node or "") or params.keys() & pipeline.arguments().get(node or "", set())
-            lacking = _lacking(cause) if params else None
-            if lacking is not None:
-                logger.warning("Node %s lacks what a request asks for: %s", node, cause)
-                raise HTTPException(400, f"The node {node} refused the request: {lacking}") from error
-            if isinstance(cause, _REQUESTS_OWN) or (given and isinstance(cause, _REFUSALS)):
-                logger.warning("Node %s refused a request: %s", node, cause)
-                # should the mistake be the node's own after all
-                logger.debug("It was raised here:", exc_info=cause)
-                raise HTTPException(400, f"The node {node} refused the request: {cause}") from error
-            raise
+            refused = refusal(error, pipeline, current_record().failed, params, files or {})
+            if refused is None:
+                raise
+            raise refused from error
 
     def forget_deleted(self) -> None:
         """Let go of what was kept for documents that are deleted now, when there is much of it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 from haystack_deformer.parameters import as_int
 
 MEGABYTE = 1_000_000
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\sA-Z]+|null")
+"""Of a web page, or of a browser's extension."""
 _COUNTS = ("concurrency_limit", "max_upload_megabytes", "max_upload_documents", "max_request_megabytes")
 
 
@@ -80,6 +83,13 @@ class ServerSettings:
             object.__setattr__(self, name, as_int(name, getattr(self, name)))
         # Haystack's default is "/", which newer releases of FastAPI put in front of every path
         object.__setattr__(self, "root_path", self.root_path.rstrip("/"))
+        for origin in self.cors_origins:
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                msg = (
+                    f"cors_origins has {origin!r}: give it as browsers send it, https://example.org, in lower case, "
+                    "with a port where it has one, and nothing after it."
+                )
+                raise ValueError(msg)
         for host in self.allowed_hosts:
             if host != "*" and set("*:/") & set(host.removeprefix("*.")):
                 msg = f"allowed_hosts has {host!r}: give a name as qa.example.org, or *.example.org for all below it."

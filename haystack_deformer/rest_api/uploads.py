@@ -86,7 +86,7 @@ def remove_leftovers(folder: Path) -> None:
 @contextmanager
 def saved(
     files: list[UploadFile], folder: Path, suffixes: set[str] | None, limit: int, *, keep: bool
-) -> Iterator[list[tuple[Path, str]]]:
+) -> Iterator[dict[Path, str]]:
     """
     Write an upload into a folder of its own while the block runs.
 
@@ -103,7 +103,7 @@ def saved(
         # a system that clears /tmp takes the folder away; again, as a temporary one, it is the server's alone
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         own.mkdir()
-        written = []
+        written: dict[Path, str] = {}
         for number, file in enumerate(files):
             name = safe_name(file.filename)
             _check_suffix(name, suffixes)
@@ -114,7 +114,7 @@ def saved(
             with path.open("xb") as target:
                 shutil.copyfileobj(file.file, target, _BLOCK)
             _check_content(path, name, limit)
-            written.append((path, name))
+            written[path] = name
         yield written
     except BaseException:
         keep = False

@@ -21,6 +21,7 @@ def test_paths_that_take_more_with_a_proxys_prefix_and_without(root_path: str, p
     app.add_middleware(BodyLimitMiddleware, limit=10, larger={"/file-upload": 100})
     client = TestClient(app)
     taken = prefix in ("", root_path)
-    assert client.post(f"{prefix}/file-upload", content=b"x" * 50).status_code == (200 if taken else 413)
+    for path in ("/file-upload", "/file-upload/"):
+        assert client.post(prefix + path, content=b"x" * 50).status_code == (200 if taken else 413)
     assert client.post(f"{prefix}/query", content=b"x" * 50).status_code == 413
     assert client.post(f"{prefix}/query", content=b"x" * 10).json() == 10

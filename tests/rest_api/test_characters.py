@@ -67,7 +67,7 @@ def test_meta_that_is_there_already(client: TestClient) -> None:
     store = client.app.state.service.document_store  # type: ignore[attr-defined]
     service = client.app.state.service  # type: ignore[attr-defined]
     store.write_documents([Document(content="paris is in france", meta={"author": HALF, "name": "a.txt"})])
-    store.update_embeddings(service.pipelines.retriever)
+    store.update_embeddings(service.pipelines.stores[0][1])
     [document] = documents(client)
     assert document["meta"]["author"] == HALF
     response = client.post("/query", json={"query": "where is paris?"})

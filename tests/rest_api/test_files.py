@@ -15,17 +15,8 @@ from fastapi.testclient import TestClient
 from haystack.document_stores import SQLDocumentStore
 from haystack.nodes import TextConverter
 
-from haystack_deformer.rest_api import ServerSettings, create_app
 from haystack_deformer.rest_api.params import BOUNDS
 from haystack_deformer.rest_api.uploads import _check_zip, safe_name, saved
-
-
-@pytest.fixture(scope="module")
-def json_client(write_pipelines: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A server that reads JSON."""
-    path = write_pipelines(tmp_path_factory.mktemp("json"), "memory", TextConverter="JsonConverter")
-    with TestClient(create_app(ServerSettings(pipeline=path)), raise_server_exceptions=False) as client:
-        yield client
 
 
 def upload(client: TestClient, *files: tuple[str, bytes], **form: Any) -> Any:
@@ -155,19 +146,6 @@ def test_what_the_server_lacks_is_not_the_files_fault(client: TestClient, monkey
     assert "langdetect" not in response.text
 
 
-@pytest.mark.parametrize(
-    "content",
-    ['{\n "content": "paris"\n}', '{"content": "paris"', '["paris"]', "[1]", '{"content": null}', "[[]]", "1", "[]"],
-)
-def test_json_that_is_no_documents(json_client: TestClient, content: str) -> None:
-    response = upload(json_client, ("a.json", content.encode()))
-    assert response.status_code == 400, response.text
-    assert "cannot read" in response.text
-    # the server's folders are not told
-    assert "/" not in response.text
-    assert upload(json_client, ("a.json", b'{"content": "paris"}\n{"content": "berlin"}')).status_code == 200
-
-
 def test_no_files(client: TestClient) -> None:
     assert client.post("/file-upload").status_code == 422
     assert client.post("/file-upload", data={"files": "text"}).status_code == 422
@@ -199,12 +177,10 @@ def test_a_file_in_which_the_converter_finds_no_text(client: TestClient) -> None
     assert contents(client) == {}
 
 
-def test_a_byte_order_mark_is_no_letter(client: TestClient, json_client: TestClient) -> None:
+def test_a_byte_order_mark_is_no_letter(client: TestClient) -> None:
     assert upload(client, ("a.txt", "\ufeffParis.".encode())).status_code == 200
     assert upload(client, ("b.txt", b"Rome")).status_code == 200
     assert contents(client) == {"a.txt": "Paris.", "b.txt": "Rome"}
-    assert upload(json_client, ("a.json", '\ufeff[{"content": "Bonn."}]'.encode())).status_code == 200
-    assert "Bonn." in contents(json_client).values()
 
 
 def test_a_text_that_ends_in_the_middle_of_a_character(client: TestClient) -> None:
@@ -282,30 +258,3 @@ def test_a_classification_that_is_none(client: TestClient, given: Any) -> None:
     assert not in_sql or "meta.classification" in response.json()["errors"][0]
     whole = {"label": "city", "score": 0.5, "details": {"city": 0.5}}
     assert upload(client, ("b.txt", b"berlin"), meta=json.dumps({"classification": whole})).status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("field", "said"),
-    [
-        ({"embedding": [1.0, 2.0]}, "The embedding of the document"),
-        ({"embedding": ["x"] * 32}, "The embedding of the document"),
-        ({"content_type": "table"}, "content_type 'table'"),
-        ({"meta": {"classification": "city"}}, "meta.classification"),
-        ({"meta": {"deep": json.loads("[" * 100 + "]" * 100)}}, "nested more than 50 deep"),
-        ({"meta": {"half": "\ud800"}}, "meta.half has half a character"),
-        ({"id": "\ud800"}, "id has half a character"),
-    ],
-    ids=["short", "words", "table", "classification", "deep", "half", "id"],
-)
-def test_json_documents_that_the_store_cannot_take(
-    write_pipelines: Any, tmp_path: Path, field: dict[str, Any], said: str
-) -> None:
-    """One that was taken in would make every later listing, search or upload fail."""
-    embeds = "{name: Retriever, inputs: [Converter]}\n      - {name: DocumentStore, inputs: [Retriever]}"
-    as_they_come = {embeds: "{name: DocumentStore, inputs: [Converter]}"}
-    path = write_pipelines(tmp_path, "faiss", TextConverter="JsonConverter", **as_they_come)
-    with TestClient(create_app(ServerSettings(pipeline=path)), raise_server_exceptions=False) as client:
-        response = upload(client, ("a.json", json.dumps([{"content": "paris", **field}]).encode()))
-        assert response.status_code == 400, response.text
-        assert said in response.json()["errors"][0]
-        assert client.post("/documents/get_by_filters", json={"filters": {}}).json() == []

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from anyio import to_thread
 from fastapi.testclient import TestClient
 from haystack.errors import HaystackError
 from typer.testing import CliRunner
@@ -128,6 +129,11 @@ def test_what_cannot_be_loaded(write_pipelines: Any, tmp_path: Path) -> None:
     for host in ("https://a.example", "a.example:80", "*a.example", "a.*"):
         with pytest.raises(ValueError, match="allowed_hosts has"):
             ServerSettings(pipeline=path, allowed_hosts=(host,))
+    for origin in ("https://a.example/", "https://A.example", "a.example", "https://a.example/page", "https://"):
+        with pytest.raises(ValueError, match="cors_origins has"):
+            ServerSettings(pipeline=path, cors_origins=(origin,))
+    for origin in ("*", "http://localhost:3000", "https://[::1]:8443", "chrome-extension://abcdef"):
+        assert ServerSettings(pipeline=path, cors_origins=(origin,)).cors_origins == (origin,)
 
 
 @pytest.mark.parametrize("content", [b"pipelines: [", b"a: b: c", b"pipelines: \xff"], ids=range(3))
@@ -146,6 +152,15 @@ def test_the_command_says_why_it_cannot_start(write_pipelines: Any, tmp_path: Pa
     result = CliRunner().invoke(cli, ["serve", "--pipeline", str(write_pipelines(tmp_path)), *options])
     assert result.exit_code == 2
     assert "nothing" in result.output
+
+
+def test_there_are_threads_for_all_that_the_limits_let_in(write_pipelines: Any, tmp_path: Path) -> None:
+    settings = ServerSettings(pipeline=write_pipelines(tmp_path, "memory"), concurrency_limit=50)
+    with TestClient(create_app(settings)) as client:
+        assert client.portal is not None
+        limiter = client.portal.call(to_thread.current_default_thread_limiter)
+        # questions, uploads and records, and requests that have no limit besides
+        assert limiter.total_tokens > 3 * 50
 
 
 def test_environment(write_pipelines: Any, tmp_path: Path) -> None:

@@ -111,6 +111,7 @@ def test_settings(write_pipelines: Any, tmp_path: Path) -> None:
         response = client.post("/documents/get_by_filters", json={}, headers={"Origin": good})
         assert response.status_code == 200
         assert response.headers["access-control-allow-origin"] == good
+        assert response.headers["access-control-expose-headers"] == "Server-Timing, X-Request-ID"
         assert client.post("/documents/get_by_filters", json={}, headers={"Origin": EVIL}).status_code == 403
         # what is refused on the way in can be read by the page too
         response = client.post("/query", content=b"x" * 2_000_000, headers={"Origin": good})

@@ -181,6 +181,23 @@ def test_a_failure_of_the_server_says_no_more_than_its_id(uploaded: TestClient, 
     assert len(response.json()["errors"]) == 1
 
 
+def test_a_mistake_of_a_node_that_was_given_nothing_is_the_servers(uploaded: TestClient, monkeypatch: Any) -> None:
+    reader = uploaded.app.state.service.pipelines.query.get_node("Reader")  # type: ignore[attr-defined]
+
+    def fail(*_: Any, **__: Any) -> None:
+        msg = "no such thing"
+        raise ValueError(msg)
+
+    monkeypatch.setattr(reader, "predict", fail)
+    for params in ({}, {"Retriever": {"top_k": 2}}):
+        assert uploaded.post("/query", json={"query": "who?", "params": params}).status_code == 500
+    # of one that was, it may be the request's
+    for params in ({"Reader": {"top_k": 2}}, {"top_k": 2}):
+        response = uploaded.post("/query", json={"query": "who?", "params": params})
+        assert response.status_code == 400
+        assert response.json() == {"errors": ["The node Reader refused the request: no such thing"]}
+
+
 def test_unknown_routes_and_methods(client: TestClient) -> None:
     assert client.get("/nothing").json() == {"errors": ["Not Found"]}
     response = client.get("/query")

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, File, Form, HTTPException, UploadFile
 from haystack.document_stores import SQLDocumentStore
-from haystack.nodes import BaseConverter, JsonConverter, PreProcessor
+from haystack.nodes import BaseConverter, PreProcessor
 
 from haystack_deformer.document_stores.unfit import UnfitDocumentError, check_classification
 from haystack_deformer.rest_api.characters import WholeJSONResponse, check_whole
@@ -18,9 +18,6 @@ from haystack_deformer.rest_api.settings import MEGABYTE
 from haystack_deformer.rest_api.uploads import accepted_suffixes, saved
 
 router = APIRouter(tags=["file-upload"])
-
-_OUR_OWN = (NameError, ImportError, AttributeError, MemoryError, PermissionError)
-"""What converters raise where the server lacks something; Haystack leaves names of missing packages undefined."""
 
 
 def converter_params(
@@ -93,29 +90,7 @@ def upload_file(
     ):
         record = current_record()
         record.counts["files"] = len(written)
-        # each its own: nodes write into what they are given
-        metas = [{**common, "name": name} for _, name in written]
-        try:
-            result = service.take_in([path for path, _ in written], metas, params)
-        except HTTPException:
-            raise
-        except Exception as error:
-            # a package that is missing, or a folder that may not be read, is no fault of the file's
-            cause = error.__cause__ or error
-            failed = next((node for node in converters if node.name == record.failed), None)
-            names = [name for _, name in written]
-            if isinstance(failed, JsonConverter) and isinstance(cause, AttributeError):
-                # it takes whatever it goes through for an object
-                raise HTTPException(
-                    400, f"{record.failed} cannot read {names}: it reads a list of objects, or one object on each line."
-                ) from error
-            if failed is not None and not isinstance(cause, _OUR_OWN):
-                said = str(cause)
-                for path, name in written:
-                    # where the server keeps files is nobody's business
-                    said = said.replace(str(path), name)
-                raise HTTPException(400, f"{record.failed} cannot read {names}: {said}") from error
-            raise
+        result = service.take_in(written, common, params)
         documents = result.get("documents", [])
         record.counts["documents"] = len(documents)
         record.document_ids = [document.id for document in documents]
