@@ -189,18 +189,19 @@ class PassageReader:
         return [representation for representation in found if representation is not None]
 
     def _report_computed(self, reading: Reading) -> None:
-        level = logging.INFO if self._warned else logging.WARNING
+        level, once = (logging.INFO, "") if self._warned else (logging.WARNING, " Further ones are logged at INFO.")
         self._warned = True
         if self.representations is None:
-            remedy = "no store was given; a DeFormer document store computes them once, at indexing"
+            remedy = "the reader has no store of its model's states; a DeFormer document store computes them once"
         else:
             remedy = "call update_representations() on the document store to compute them once"
         logger.log(
             level,
-            "The states of %d passages of %d were not stored and were computed for this query: %s. Said once.",
+            "The states of %d passages of %d were not stored and were computed for this query: %s.%s",
             reading.computed,
             reading.computed + reading.found,
             remedy,
+            once,
         )
 
     def _read_one(

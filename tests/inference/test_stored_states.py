@@ -103,8 +103,9 @@ class TestReportOfComputed:
         reader.read(QUESTIONS[0], TEXTS[:3])
         reader.read(QUESTIONS[0], TEXTS[:2])
         assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+        assert [record.getMessage().count("logged at INFO") for record in caplog.records] == [1, 0]
         assert "3 passages of 3 were not stored" in caplog.records[0].getMessage()
-        assert "no store was given" in caplog.records[0].getMessage()
+        assert "has no store of its model's states" in caplog.records[0].getMessage()
 
     def test_names_the_remedy_and_the_count(
         self, encoder: PassageEncoder, memory: Representations, caplog: pytest.LogCaptureFixture
