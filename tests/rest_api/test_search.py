@@ -167,14 +167,17 @@ def test_the_limit_answers_503(uploaded: TestClient) -> None:
     assert uploaded.post("/query", json={"query": "who?"}).status_code == 200
 
 
-def test_a_failure_of_the_server_says_no_more_than_its_id(uploaded: TestClient, monkeypatch: Any) -> None:
-    reader = uploaded.app.state.service.pipelines.query.get_node("Reader")  # type: ignore[attr-defined]
+def make_reader_fail(client: TestClient, monkeypatch: Any, error: Exception) -> None:
+    reader = client.app.state.service.pipelines.query.get_node("Reader")  # type: ignore[attr-defined]
 
     def fail(*_: Any, **__: Any) -> None:
-        msg = "secret"
-        raise RuntimeError(msg)
+        raise error
 
     monkeypatch.setattr(reader, "predict", fail)
+
+
+def test_a_failure_of_the_server_says_no_more_than_its_id(uploaded: TestClient, monkeypatch: Any) -> None:
+    make_reader_fail(uploaded, monkeypatch, RuntimeError("secret"))
     response = uploaded.post("/query", json={"query": "who?"})
     assert response.status_code == 500
     assert "secret" not in response.text
@@ -182,13 +185,7 @@ def test_a_failure_of_the_server_says_no_more_than_its_id(uploaded: TestClient, 
 
 
 def test_a_mistake_of_a_node_that_was_given_nothing_is_the_servers(uploaded: TestClient, monkeypatch: Any) -> None:
-    reader = uploaded.app.state.service.pipelines.query.get_node("Reader")  # type: ignore[attr-defined]
-
-    def fail(*_: Any, **__: Any) -> None:
-        msg = "no such thing"
-        raise ValueError(msg)
-
-    monkeypatch.setattr(reader, "predict", fail)
+    make_reader_fail(uploaded, monkeypatch, ValueError("no such thing"))
     for params in ({}, {"Retriever": {"top_k": 2}}):
         assert uploaded.post("/query", json={"query": "who?", "params": params}).status_code == 500
     # of one that was, it may be the request's

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,16 +16,6 @@ from haystack_deformer.runtime.onnx_export import graph_file, graph_folder_name,
 from haystack_deformer.runtime.onnx_runtime import OnnxRuntime
 
 QUESTION = [2, 10, 11, 12, 3]
-
-
-@pytest.fixture(scope="module")
-def folder(tiny_deformer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return Path(shutil.copytree(tiny_deformer, tmp_path_factory.mktemp("model") / "tiny"))
-
-
-@pytest.fixture(scope="module")
-def model(folder: Path) -> DeFormerForQuestionAnswering:
-    return DeFormerForQuestionAnswering.from_pretrained(folder)
 
 
 class TestGraphs:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,16 +23,6 @@ def assert_near(values: np.ndarray, expected: np.ndarray | torch.Tensor, toleran
     expected = np.asarray(expected)
     assert values.shape == expected.shape
     assert np.abs(values - expected).max() <= tolerance * expected.std()
-
-
-@pytest.fixture(scope="module")
-def folder(tiny_deformer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return Path(shutil.copytree(tiny_deformer, tmp_path_factory.mktemp("model") / "tiny"))
-
-
-@pytest.fixture(scope="module")
-def model(folder: Path) -> DeFormerForQuestionAnswering:
-    return DeFormerForQuestionAnswering.from_pretrained(folder)
 
 
 @pytest.fixture(scope="module", params=EVERY, ids=lambda case: f"{case[0]}-{case[1]}")
