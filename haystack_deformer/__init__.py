@@ -14,6 +14,7 @@ from haystack_deformer.__about__ import __version__
 if TYPE_CHECKING:
     from haystack_deformer.document_stores import (
         DeFormerDocumentStoreMixin,
+        DeFormerElasticsearchDocumentStore,
         DeFormerFAISSDocumentStore,
         DeFormerInMemoryDocumentStore,
     )
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "DeFormerConfig": "modeling",
     "DeFormerDocumentStoreMixin": "document_stores",
+    "DeFormerElasticsearchDocumentStore": "document_stores",
     "DeFormerFAISSDocumentStore": "document_stores",
     "DeFormerForQuestionAnswering": "modeling",
     "DeFormerInMemoryDocumentStore": "document_stores",
@@ -32,6 +34,7 @@ _HOMES = {
 __all__ = [
     "DeFormerConfig",
     "DeFormerDocumentStoreMixin",
+    "DeFormerElasticsearchDocumentStore",
     "DeFormerFAISSDocumentStore",
     "DeFormerForQuestionAnswering",
     "DeFormerInMemoryDocumentStore",

@@ -1,5 +1,6 @@
 """Haystack document stores that keep the states of their documents' texts."""
 
+from haystack_deformer.document_stores.elasticsearch import DeFormerElasticsearchDocumentStore
 from haystack_deformer.document_stores.faiss import DeFormerFAISSDocumentStore
 from haystack_deformer.document_stores.memory import DeFormerInMemoryDocumentStore
 from haystack_deformer.document_stores.mixin import DeFormerDocumentStoreMixin
@@ -10,6 +11,7 @@ from haystack_deformer.document_stores.unfit import UnfitDocumentError
 __all__ = [
     "REPRESENTATION_META_KEY",
     "DeFormerDocumentStoreMixin",
+    "DeFormerElasticsearchDocumentStore",
     "DeFormerFAISSDocumentStore",
     "DeFormerInMemoryDocumentStore",
     "UnfitDocumentError",

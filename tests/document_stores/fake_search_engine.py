@@ -189,12 +189,17 @@ def matches(query: Any, identifier: str, document: dict[str, Any]) -> bool:
         )
     if kind == "ids":
         return identifier in value["values"]
-    if kind == "exists":
-        return value["field"] in document
+    if kind in ("exists", "multi_match"):
+        return value["field"] in document if kind == "exists" else shares_word(value, document)
     if kind in ("terms", "term"):
         [(name, wanted)] = value.items()
         return document.get(name) in (wanted if kind == "terms" else [wanted])
     raise EngineError(400, f"unknown query [{kind}]")
+
+
+def shares_word(value: Any, document: dict[str, Any]) -> bool:
+    words = set(value["query"].lower().split())
+    return any(words & set(str(document.get(field, "")).lower().split()) for field in value["fields"])
 
 
 class FakeElasticsearchDocumentStore(_ElasticsearchDocumentStore):
