@@ -1,6 +1,6 @@
 """Haystack's Elasticsearch store with the states of its documents' texts, in a folder of this machine."""
 
-# Haystack's YAML schema is made of the signature's types: of typing, and with no future annotations
+# Haystack makes its YAML schema from these types: they must be typing's own, and no strings
 from typing import Any, List, Optional, Union
 
 from haystack.document_stores import ElasticsearchDocumentStore
