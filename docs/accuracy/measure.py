@@ -127,7 +127,7 @@ def _rows() -> list[dict[str, Any]]:
 
 def _table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     """A line for each model, its states in fp16."""
-    yield from _head("how", "k", "exact", "F1", "F1 less the teacher's", "times less computed")
+    yield from _head("how", "k", "exact", "F1", "F1 minus the teacher's", "times less computed")
     for row in rows:
         less = row["f1_to_teacher"] if row["lower_layers"] else ""
         cells = (row["how"], row["lower_layers"], f"{row['exact']:.1f}", f"{row['f1']:.1f}", less)

@@ -34,7 +34,7 @@ def main(
     retrieved = _retrieve(examples, top_k)
     found = sum(example.context in passages for example, passages in zip(examples, retrieved, strict=True))
     typer.echo(f"{len(examples)} questions, their own passage among {top_k} in {found / len(examples):.1%}\n")
-    typer.echo("| how | exact | F1 | F1 less the teacher's | own passage first |")
+    typer.echo("| how | exact | F1 | F1 minus the teacher's | own passage first |")
     typer.echo("|---|---|---|---|---|")
     baseline = None
     for how, folder in [("teacher", str(teacher)), *(one.split("=", 1) for one in run)]:

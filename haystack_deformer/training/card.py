@@ -42,7 +42,7 @@ it: {ce_weight} CE + {kd_weight} KD (T = {temperature}) + {lrs_weight} LRS. With
 
 On {total} questions of {where}, with the 95% interval of a paired bootstrap:
 
-| model | codec | exact | F1 | F1 less the teacher's |
+| model | codec | exact | F1 | F1 minus the teacher's |
 |---|---|---|---|---|
 {rows}
 """
