@@ -15,22 +15,22 @@ def render_report(figures: dict[str, Any]) -> str:
     :param figures: from `run_benchmark`.
     """
     sections: dict[str, Callable[[Any], str]] = {
-        "latency": lambda part: f"## Whole `predict` calls\n\n{_latency(part)}\n\n{_parts(part)}",
-        "cold": lambda part: f"## The same with the states on the disk alone\n\n{_latency(part)}\n\n{_parts(part)}",
+        "latency": lambda part: f"## Time of a `predict` call\n\n{_latency(part)}\n\n{_parts(part)}",
+        "cold": lambda part: f"## With the states read from disk\n\n{_latency(part)}\n\n{_parts(part)}",
         "memory": lambda part: (
-            "## Memory of a process at its highest\n\n"
-            + _table(("reader", "MB"), ((name, "failed" if peak is None else peak) for name, peak in part.items()))
+            "## Peak memory of a process\n\n"
+            + _table(("reader", "peak MB"), ((name, "failed" if peak is None else peak) for name, peak in part.items()))
         ),
-        "threads": lambda part: "## Questions a second for several clients at once\n\n" + _by_column(part, "clients"),
-        "indexing": lambda part: "## Reading a corpus in\n\n" + _rows(part),
-        "top_k": lambda part: "## Over the number of passages, ms\n\n" + _growth(part, "top_k"),
-        "length": lambda part: "## Over the length of ten passages in tokens, ms\n\n" + _growth(part, "tokens"),
-        "corpus": lambda part: "## Over the stored passages\n\n" + _corpus(part),
+        "threads": lambda part: "## Several clients at once, questions a second\n\n" + _by_column(part, "clients"),
+        "indexing": lambda part: "## Indexing\n\n" + _rows(part),
+        "top_k": lambda part: "## Time over the number of passages, ms\n\n" + _growth(part, "top_k"),
+        "length": lambda part: "## Time over the length of ten passages in tokens, ms\n\n" + _growth(part, "tokens"),
+        "corpus": lambda part: "## Time over the number of stored passages\n\n" + _corpus(part),
     }
     workload, machine = figures["workload"], figures["machine"]
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items() if number)
     head = (
-        f"{workload['description']}; k = {workload['lower_layers']} of {workload['layers']}, "
+        f"Model and data: {workload['description']}; k = {workload['lower_layers']} of {workload['layers']}, "
         f"codec `{workload['codec']}`. "
         f"{machine['processor']}, {machine['threads']} threads. {versions}."
     )
@@ -41,7 +41,7 @@ def render_report(figures: dict[str, Any]) -> str:
 def _latency(part: dict[str, Any]) -> str:
     readers = part["readers"]
     compared = [name for name in BASELINES if name in readers]
-    head = ("reader", "median ms", "p95 ms", "passages a second", *(f"against {name}" for name in compared))
+    head = ("reader", "median ms", "p95 ms", "passages a second", *(f"speedup over {name}" for name in compared))
     rows = [
         (
             name,
@@ -52,8 +52,12 @@ def _latency(part: dict[str, Any]) -> str:
         )
         for name, row in readers.items()
     ]
-    caption = f"{part['rounds']} questions of {part['top_k']} passages, readers in turn; ratios pair by pair, median"
-    return f"{caption} (quartiles), which are not the columns' medians divided.\n\n{_table(head, rows)}"
+    # a median of ratios is not the ratio of the medians beside it
+    caption = (
+        f"{part['rounds']} questions on {part['top_k']} passages each; the readers take turns. A speedup is the median "
+        "of the questions' own ratios, with the quartiles in brackets."
+    )
+    return f"{caption}\n\n{_table(head, rows)}"
 
 
 def _ratio(value: Sequence[float] | None) -> str:
@@ -65,14 +69,17 @@ def _parts(part: dict[str, Any]) -> str:
     names = list(next(iter(rows.values()), {}))
     shares = part["upper_layers_share_of_rate"]
     table = _table(
-        ("ms of", *names, "outside the upper layers", "upper layers, share of the rate of fp32 products"),
+        ("ms for", *names, "outside the upper layers", "rate of the upper layers"),
         (
             (name, *row.values(), f"{1 - row['upper'] / sum(row.values()):.1%}", f"{shares[name]:.0%}")
             for name, row in rows.items()
         ),
     )
     rate = part["fp32_products_gflops"]
-    return f"Where the time of ours goes (fp32 products alone, in turn with them: {rate} GFLOP/s):\n\n{table}"
+    return (
+        "Where `DeFormerReader` spends its time. The rate of the upper layers is relative to that of fp32 matrix "
+        f"products alone, {rate} GFLOP/s here.\n\n{table}"
+    )
 
 
 def _by_column(part: dict[str, dict[str, Any]], unit: str) -> str:

@@ -12,7 +12,7 @@ from haystack_deformer.modeling.masks import additive_mask
 
 
 class MPNetBackbone(RobertaBackbone):
-    """MPNet: `MPNetForQuestionAnswering`. Training only the layers above the cut still trains the shared bias, unless `freeze_lower` is set."""
+    """MPNet: `MPNetForQuestionAnswering`. Its position bias is shared by all layers; `freeze_lower` freezes it too."""
 
     model_types = ("mpnet",)
     # a layer's attention has modules of its own
