@@ -1,5 +1,12 @@
-# make quickstart [QUESTION="..."] [DOCS=folder]   index a corpus and ask it
-# make test                                        ruff, mypy, unit and integration tests
+# make quickstart                  index the Python language reference and ask it five questions
+#      QUESTION="..."              ask a question of your own
+#      DOCS=folder                 index your own text and Markdown files
+#      PYTHON=python3.12           use another Python
+# make quickstart-compare          time FARMReader and DeFormerReader on it
+# make quickstart-figures          count how many of its 98 questions are answered right
+# make test                        ruff, mypy, unit and integration tests (or: make lint, unit, integration)
+# make format                      let ruff fix and format the code
+# make clean                       remove the virtual environment and the quickstart's index
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -12,7 +19,6 @@ export HAYSTACK_TELEMETRY_ENABLED = False
 export TOKENIZERS_PARALLELISM = false
 export QUESTION DOCS INDEX
 
-# what the README's figures come from: make quickstart-figures quickstart-compare
 .PHONY: quickstart quickstart-figures quickstart-compare test lint unit integration format clean
 
 quickstart: $(VENV)/quickstart

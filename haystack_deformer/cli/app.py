@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    help="DeFormer for Haystack: choose a cut, train at it, measure it, index a folder of texts, ask it, serve it.",
+    help="DeFormer for Haystack: choose a cut, train, evaluate, index a folder of texts, ask it, serve a pipeline.",
     no_args_is_help=True,
     # frames and columns cut the names of options off where a terminal is narrow
     rich_markup_mode=None,
@@ -17,7 +17,7 @@ app = typer.Typer(
 
 Model = Annotated[str, typer.Option(help="Name or folder of a question-answering checkpoint or an encoder.")]
 LowerLayers = Annotated[
-    int | None, typer.Option(help="The cut k, 0 to layers - 1. Default: what the model records.", min=0)
+    int | None, typer.Option(help="The cut k, 0 to layers - 1. Default: the model's, else 3/4 of the layers.", min=0)
 ]
 Codec = Annotated[str, typer.Option(help="faiss codec of the states: SQfp16, SQ8, SQ4, Flat, OPQ..,PQ..")]
 
@@ -34,7 +34,7 @@ _EXTRAS = {
 
 @app.callback()
 def _main(
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what is done, not warnings alone.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what is done, not only warnings.")] = False,
 ) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("haystack_deformer").setLevel(logging.INFO if verbose else logging.WARNING)

@@ -14,14 +14,14 @@ def average(
     model: Annotated[list[str], typer.Option(help="Name or folder of a model. Repeat for two or more.")],
     output: Annotated[Path, typer.Option(help="Folder for the mean.")],
     weight: Annotated[
-        list[float] | None, typer.Option(help="Share of each model, in their order. Default: equal ones.")
+        list[float] | None, typer.Option(help="Share of each model, in the same order. Default: equal shares.")
     ] = None,
     fp16_weights: Fp16Weights = False,
 ) -> None:
     """
-    The mean of the weights of models that began together: a run's and those it began with, or several rounds'.
+    Average the weights of models with a common start, for instance those before and after a training.
 
-    It may be better than each: `evaluate` tells.
+    The mean may be better than each of them; check with `evaluate`.
     """
     with clear_errors():
         import torch

@@ -20,7 +20,7 @@ def benchmark(
         typer.Option(help="SQuAD-format file. Default: random words in passages of XQuAD's lengths."),
     ] = None,
     codec: Codec = "SQfp16",
-    top_k: Annotated[int, typer.Option(help="Passages of a question.")] = 10,
+    top_k: Annotated[int, typer.Option(help="Passages for each question.")] = 10,
     rounds: Annotated[int, typer.Option(help="Questions for each reader.")] = 20,
     part: Annotated[
         list[str] | None,
@@ -29,11 +29,11 @@ def benchmark(
     readers: Annotated[
         str, typer.Option(help="A reader's name, or parts of names separated by commas. Default: all.")
     ] = "",
-    size: Annotated[list[int] | None, typer.Option(help="Stored passages of the part corpus. Repeat.", min=100)] = None,
-    corpus_codec: Annotated[str, typer.Option(help="Codec of the part corpus.")] = "SQ8",
+    size: Annotated[list[int] | None, typer.Option(help="Stored passages, part corpus. Repeat.", min=100)] = None,
+    corpus_codec: Annotated[str, typer.Option(help="Codec, part corpus.")] = "SQ8",
     plots: Annotated[Path | None, typer.Option(help="Folder for plots (PNG).")] = None,
 ) -> None:
-    """Readers side by side on the same questions, indexing, storage, growth. Figures of other parts stay."""
+    """Measure readers in turn on the same questions, indexing, memory and storage. Figures of other parts stay."""
     with clear_errors():
         from haystack_deformer.benchmark.plots import draw_plots
         from haystack_deformer.benchmark.report import render_report

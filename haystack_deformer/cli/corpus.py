@@ -23,7 +23,7 @@ def index(
     codec: Codec = "SQfp16",
     embedding_model: EmbeddingModel = None,
 ) -> None:
-    """Read a folder of texts before the questions come. Run again, it takes in what has changed."""
+    """Index a folder of texts. Run it again to take in what has changed."""
     with clear_errors():
         from haystack_deformer.corpus import CorpusIndex, IndexSettings, read_folder, text_documents
 
@@ -39,10 +39,10 @@ def index(
 def ask(
     question: Annotated[str, typer.Argument(help="The question.")],
     index: Index = Path("deformer_index"),
-    top_k: Annotated[int, typer.Option(help="Answers at most.", min=1)] = 3,
+    top_k: Annotated[int, typer.Option(help="Number of answers at most.", min=1)] = 3,
     top_k_retriever: Annotated[int, typer.Option(help="Passages to read.", min=1)] = 10,
 ) -> None:
-    """Ask an index that `haystack-deformer index` made."""
+    """Ask a question of an index made by `haystack-deformer index`."""
     with clear_errors():
         from haystack_deformer.corpus import CorpusIndex, IndexSettings, format_response
 

@@ -24,14 +24,14 @@ def evaluate(
     dtype: Dtype = "float32",
     batch_size: Annotated[int, typer.Option(help="Windows that run at once.", min=1)] = 50,
     held_out: Annotated[
-        float | None, typer.Option(help="Ask only about this share of the passages, as `train` holds out.")
+        float | None, typer.Option(help="Ask only about this share of the passages, the ones that `train` holds out.")
     ] = None,
-    predictions: Annotated[Path | None, typer.Option(help="Write the answers here, as JSON by id.")] = None,
+    predictions: Annotated[Path | None, typer.Option(help="Write the answers here, as JSON by question id.")] = None,
     baseline: Annotated[
         Path | None, typer.Option(help="Answers of another model, as --predictions writes them, to compare with.")
     ] = None,
 ) -> None:
-    """Exact match and F1 from stored states, by the official script's arithmetic."""
+    """Exact match and F1 from stored states, by the arithmetic of the official SQuAD script."""
     with clear_errors():
         from haystack_deformer.evaluation import compare, score
         from haystack_deformer.evaluation import evaluate as run

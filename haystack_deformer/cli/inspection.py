@@ -13,15 +13,15 @@ def inspect(
     model: Annotated[str, typer.Argument(help="Name or folder of a question-answering checkpoint or an encoder.")],
     question_length: Annotated[int, typer.Option(help="Tokens of a question, special tokens included.", min=1)] = 16,
     passage_length: Annotated[int, typer.Option(help="Tokens of a passage, special tokens included.", min=1)] = 176,
-    passages: Annotated[int, typer.Option(help="Passages that are read for a question.", min=1)] = 10,
+    passages: Annotated[int, typer.Option(help="Passages read for a question.", min=1)] = 10,
     codec: Annotated[
         list[str] | None,
-        typer.Option(help="faiss codec of the states. Repeat for several. Default: four usual ones."),
+        typer.Option(help="faiss codec of the states. Repeat for several. Default: four common ones."),
     ] = None,
-    repeats: Annotated[int, typer.Option(help="Repetitions of each measurement; the median counts.", min=1)] = 3,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON in place of a table.")] = False,
+    repeats: Annotated[int, typer.Option(help="Repetitions; the median is taken.", min=1)] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """What each cut of a model would save on this machine, and what the states would take. Loads no weights."""
+    """What each cut of a model would save on this machine, and the size of the stored states. Loads no weights."""
     with clear_errors():
         from haystack_deformer.inspection import CODECS, inspect_model
 

@@ -62,7 +62,7 @@ def serve(
         ),
     ] = None,
 ) -> None:
-    """Answer over HTTP as Haystack's REST API does, with a page to ask on. One process; docs/deployment.md on more."""
+    """Serve pipelines as Haystack's REST API does, with a page for questions. See docs/deployment.md."""
     with clear_errors():
         from haystack_deformer.rest_api import create_app, require_extra
 

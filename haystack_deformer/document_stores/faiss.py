@@ -23,7 +23,7 @@ _BESIDE_THE_PATHS = ("validate_index_sync", *REPRESENTATION_PARAMETERS)
 
 class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, SteadyVectors, FAISSDocumentStore):
     """
-    FAISSDocumentStore that computes what `DeFormerReader` reads when documents are written, and keeps it beside them.
+    FAISSDocumentStore that computes states for `DeFormerReader` when documents are written, and keeps them on disk.
 
     ```python
     from haystack.nodes import EmbeddingRetriever
@@ -39,18 +39,18 @@ class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, SteadyVectors, FAIS
     ```
 
     :param sql_url: database of the texts and the meta.
-    :param vector_dim: deprecated, `embedding_dim`.
+    :param vector_dim: deprecated: use `embedding_dim`.
     :param embedding_dim: length of the vectors.
     :param faiss_index_factory_str: kind of the FAISS index: "Flat", "HNSW", "IVFx,Flat", ...
-    :param faiss_index: one that is there already.
+    :param faiss_index: an existing FAISS index to use.
     :param return_embedding: whether documents are handed out with their vectors.
     :param index: name of the default index.
     :param similarity: "dot_product", "cosine" or "l2".
     :param embedding_field: field of a dictionary with a document's vector.
-    :param progress_bar: whether to show progress bars, that of the states among them.
-    :param duplicate_documents: what to do with an id that is there: "skip", "overwrite" or "fail".
-    :param faiss_index_path: file of a saved FAISS index, of FAISSDocumentStore too; beside it only
-        `faiss_config_path`, `validate_index_sync`, and any of the parameters from `deformer_model` on, which then
+    :param progress_bar: whether to show progress bars, for computing states too.
+    :param duplicate_documents: what to do when a document's id already exists: "skip", "overwrite" or "fail".
+    :param faiss_index_path: file that `save` wrote, that of FAISSDocumentStore too. Together with it only
+        `faiss_config_path`, `validate_index_sync` and the parameters from `deformer_model` on may be given; these
         replace the saved ones.
     :param faiss_config_path: file of its configuration.
     :param isolation_level: of SQLAlchemy's engine.
@@ -59,27 +59,27 @@ class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, SteadyVectors, FAIS
     :param ef_construction: for "HNSW".
     :param validate_index_sync: whether to check that there are as many vectors as documents, and that loaded ones are
         of the same documents.
-    :param batch_size: documents that are written at once.
-    :param deformer_model: name or path of the model whose states are stored, the one that DeFormerReader reads with.
-    :param lower_layers: the cut k; None: as the model records.
-    :param representation_path: folder for the states; None: beside the SQLite file, `x.db` and `x.representations`; in
-        memory where the documents are. Where a server holds the documents it has to be given.
+    :param batch_size: documents written at once.
+    :param deformer_model: name or path of the model whose states are stored: the model that DeFormerReader uses.
+    :param lower_layers: the cut k. None: the model's own, else three quarters of its layers, with a warning.
+    :param representation_path: folder for the states. None: `x.representations` beside the SQLite file `x.db`; memory
+        if SQLite is in memory. Required if a database server holds the documents.
     :param representation_codec: how the states are compressed, a factory string of faiss: "SQfp16", "SQ8", "SQ4", ...
-    :param representation_batch_size: windows of texts that go through the model at once.
+    :param representation_batch_size: windows that run through the lower layers at once.
     :param representation_backend: what computes the states, "torch" or "onnx".
     :param representation_dtype: of its matrix products: "float32", "bfloat16" (torch) or "int8" (onnx). States of
-        another dtype are other states: a change computes them anew.
+        one dtype are not used for another: after a change they are computed again.
     :param representation_model_version: branch, tag or commit of the model on the model hub.
-    :param representation_use_auth_token: token for a private model of the hub. True: the one that is stored on this
-        machine, and that no saved file shows.
-    :param representation_max_seq_len: tokens of a question and a window together. None: the model's own, 256 where it
-        records none. A reader of the model takes these lengths from the store.
+    :param representation_use_auth_token: token for a private model of the hub. Text is
+        written into saved files; True uses the token that is stored on this machine, and does not save it.
+    :param representation_max_seq_len: tokens of a question and a window together. None: the model's own, else 256. A
+        reader with the store's model takes these three lengths from the store.
     :param representation_doc_stride: tokens between the starts of two windows. None: the model's own, else 128.
-    :param representation_max_query_length: tokens of the longest question, which the windows leave room for. None: the
+    :param representation_max_query_length: tokens of the longest question; windows leave room for it. None: the
         model's own, else 64.
     :raises ValueError: for a value that cannot be used.
     :raises OSError: where there is no such model, or it has no weights.
-    :raises RepresentationStoreError: where the path of the states is a file.
+    :raises RepresentationStoreError: if `representation_path` is a file.
     """
 
     def __init__(

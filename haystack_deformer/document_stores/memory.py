@@ -21,7 +21,7 @@ _NOT_COPIED = ("_guard", "_label_guard", "_states", "_access", "_keeper", "_writ
 
 class DeFormerInMemoryDocumentStore(DeFormerDocumentStoreMixin, GuardedMemory, InMemoryDocumentStore):
     """
-    InMemoryDocumentStore that computes what `DeFormerReader` reads when documents are written, and keeps it in memory.
+    InMemoryDocumentStore that computes `DeFormerReader`'s states when documents are written, and keeps them in memory.
 
     ```python
     from haystack.nodes import BM25Retriever
@@ -40,30 +40,30 @@ class DeFormerInMemoryDocumentStore(DeFormerDocumentStoreMixin, GuardedMemory, I
     :param embedding_dim: length of the vectors.
     :param return_embedding: whether documents are handed out with their vectors.
     :param similarity: "dot_product" or "cosine".
-    :param progress_bar: whether to show progress bars, that of the states among them.
-    :param duplicate_documents: what to do with an id that is there: "skip", "overwrite" or "fail".
+    :param progress_bar: whether to show progress bars, for computing states too.
+    :param duplicate_documents: what to do when a document's id already exists: "skip", "overwrite" or "fail".
     :param use_gpu: whether to use a GPU where there is one, for similarities and for the states.
     :param scoring_batch_size: documents in one computation of similarities.
-    :param devices: of which the first is used.
+    :param devices: torch devices; the first one is used.
     :param use_bm25: whether to index the texts for BM25Retriever.
-    :param bm25_tokenization_regex: what a word is for BM25.
+    :param bm25_tokenization_regex: what counts as a word for BM25.
     :param bm25_algorithm: "BM25Okapi", "BM25L" or "BM25Plus".
     :param bm25_parameters: of the algorithm.
-    :param deformer_model: name or path of the model whose states are stored, the one that DeFormerReader reads with.
-    :param lower_layers: the cut k; None: as the model records.
+    :param deformer_model: name or path of the model whose states are stored: the model that DeFormerReader uses.
+    :param lower_layers: the cut k. None: the model's own, else three quarters of its layers, with a warning.
     :param representation_path: folder for the states; None keeps them in memory, like the documents.
     :param representation_codec: how the states are compressed, a factory string of faiss: "SQfp16", "SQ8", "SQ4", ...
-    :param representation_batch_size: windows of texts that go through the model at once.
+    :param representation_batch_size: windows that run through the lower layers at once.
     :param representation_backend: what computes the states, "torch" or "onnx".
     :param representation_dtype: of its matrix products: "float32", "bfloat16" (torch) or "int8" (onnx). States of
-        another dtype are other states: a change computes them anew.
+        one dtype are not used for another: after a change they are computed again.
     :param representation_model_version: branch, tag or commit of the model on the model hub.
-    :param representation_use_auth_token: token for a private model of the hub. True: the one that is stored on this
-        machine, and that no saved file shows.
-    :param representation_max_seq_len: tokens of a question and a window together. None: the model's own, 256 where it
-        records none. A reader of the model takes these lengths from the store.
+    :param representation_use_auth_token: token for a private model of the hub. Text is
+        written into saved files; True uses the token that is stored on this machine, and does not save it.
+    :param representation_max_seq_len: tokens of a question and a window together. None: the model's own, else 256. A
+        reader with the store's model takes these three lengths from the store.
     :param representation_doc_stride: tokens between the starts of two windows. None: the model's own, else 128.
-    :param representation_max_query_length: tokens of the longest question, which the windows leave room for. None: the
+    :param representation_max_query_length: tokens of the longest question; windows leave room for it. None: the
         model's own, else 64.
     :raises ValueError: for a value that cannot be used.
     :raises OSError: where there is no such model, or it has no weights.

@@ -29,7 +29,7 @@ from haystack_deformer.passages import PassageEncoder, default_device
 
 class DeFormerReader(AnswerAttributes, CopiesReader, EvaluatesReader, TellsOfReading, BaseReader):
     """
-    A drop-in for `FARMReader` that runs the upper layers alone over states which a DeFormer document store keeps.
+    A drop-in for `FARMReader` that runs only the upper layers, over states that a DeFormer document store keeps.
 
     ```python
     from haystack.pipelines import ExtractiveQAPipeline
@@ -80,39 +80,40 @@ class DeFormerReader(AnswerAttributes, CopiesReader, EvaluatesReader, TellsOfRea
     ) -> None:
         """
         :param model_name_or_path: a folder written by `haystack-deformer train`, or the name or folder of any
-            question-answering checkpoint. None: the document store's model.
+            question-answering checkpoint, which answers worse if it was not trained at its cut. None: the document
+            store's model.
         :param document_store: a DeFormer document store that holds the passages' states. None, or a store of another
             kind: every passage is computed at every query.
-        :param lower_layers: the cut k. None: the document store's where both have one model; else what the model
-            records, else three quarters of its layers. So too for `model_version`, `use_auth_token`, `max_seq_len`,
-            `doc_stride` and `max_query_length`.
-        :param model_version: branch, tag or commit on the model hub.
+        :param lower_layers: the cut k. None takes the first of these that there is: the document store's, if it has
+            the same model; the one that the model records; three quarters of the model's layers, with a warning.
+        :param model_version: branch, tag or commit on the model hub. Of this and of `use_auth_token`, `max_seq_len`,
+            `doc_stride` and `max_query_length`, None takes the document store's too, if it has the same model.
         :param context_window_size: characters of the text shown around an answer.
         :param batch_size: windows that run through the upper layers at once, at most.
         :param use_gpu: run on a GPU where there is one; `backend="onnx"` runs on the CPU all the same.
         :param devices: torch devices; the first is used. Not read where `use_gpu` is False.
         :param no_ans_boost: added to the null answer's logits: above 0 for more "no answer", below 0 for less.
         :param return_no_answer: whether "no answer" may be among the answers.
-        :param top_k: answers returned at most.
+        :param top_k: number of answers at most.
         :param top_k_per_candidate: answers of one document at most.
         :param top_k_per_sample: answers of one window of a document at most.
         :param max_seq_len: tokens of a question and a window together. None: the model's own, 256 where it records
-            none. Another value than the document store's makes its states useless to this reader.
+            none. With another value than the document store's, its states cannot be used.
         :param doc_stride: tokens between the starts of two windows. None: the model's own, else 128.
         :param progress_bar: whether `predict_batch` shows one.
-        :param duplicate_filtering: spans of a window whose starts or ends are at most so many tokens apart count
-            once; -1 keeps all.
-        :param use_confidence_scores: scores in [0, 1] by a sigmoid; False: the span's logits less the null
+        :param duplicate_filtering: spans of one window whose starts or ends are at most this many tokens apart count
+            as one; -1 keeps all.
+        :param use_confidence_scores: scores in [0, 1] by a sigmoid; False: the span's logits minus the null
             answer's.
         :param confidence_threshold: answers with a lower score are left out.
         :param use_auth_token: token for a private model of the hub.
         :param max_query_length: tokens of a question without its special tokens; a longer one is cut, with a warning.
             None: the model's own, else 64.
         :param max_answer_length: tokens of an answer at most. None: the model's own, else 30.
-        :param num_processes: of no effect, FARMReader's: nothing is preprocessed at query time.
-        :param preprocessing_batch_size: of no effect, for the same reason.
-        :param backend: what runs the question and the upper layers: "torch", or "onnx" (the CPU alone, with the extra
-            `haystack-deformer[onnx]`; graphs are made at the first use and kept beside the weights).
+        :param num_processes: FARMReader's, without effect here: nothing is preprocessed at query time.
+        :param preprocessing_batch_size: without effect, for the same reason.
+        :param backend: what runs the question and the upper layers: "torch", or "onnx" (CPU only, with the extra
+            `haystack-deformer[onnx]`; graphs are exported at first use and kept beside the weights).
         :param dtype: of the matrix products: "float32", "bfloat16" (torch, for processors with it) or "int8" (onnx).
         :raises ValueError: for a parameter out of range, a model that cannot be decomposed, or neither model nor store.
         """
@@ -165,7 +166,7 @@ class DeFormerReader(AnswerAttributes, CopiesReader, EvaluatesReader, TellsOfRea
         """
         The parameters as YAML files name them.
 
-        :param return_defaults: whether those are named too that were not given.
+        :param return_defaults: whether to include parameters that were not given.
         """
         return with_paths_as_text(super().get_params(return_defaults))
 
