@@ -53,36 +53,36 @@ class DeFormerElasticsearchDocumentStore(DeFormerDocumentStoreMixin, Elasticsear
     :param similarity: "dot_product", "cosine" or "l2".
     :param timeout: seconds that a request may take.
     :param return_embedding: whether documents are handed out with their vectors.
-    :param duplicate_documents: what to do with an id that is there: "skip", "overwrite" or "fail".
+    :param duplicate_documents: what to do when a document's id already exists: "skip", "overwrite" or "fail".
     :param scroll: how long the engine keeps what is gone through, "1d" for example.
     :param skip_missing_embeddings: whether documents without a vector are passed over by searches for vectors, which
         else fail.
     :param synonyms: as the engine's token filter takes them.
     :param synonym_type: "synonym" or "synonym_graph".
     :param use_system_proxy: whether to go by the system's proxy.
-    :param batch_size: documents that are written at once.
-    :param deformer_model: name or path of the model whose states are stored, the one that DeFormerReader reads with.
-    :param lower_layers: the cut k; None: as the model records.
+    :param batch_size: documents written at once.
+    :param deformer_model: name or path of the model whose states are stored: the model that DeFormerReader uses.
+    :param lower_layers: the cut k. None: the model's own, else three quarters of its layers, with a warning.
     :param representation_path: folder for the states, on this machine. It has to be given, and belongs to the documents
         of one engine: docs/deployment.md tells how processes share it.
     :param representation_codec: how the states are compressed, a factory string of faiss: "SQfp16", "SQ8", "SQ4", ...
-    :param representation_batch_size: windows of texts that go through the model at once.
+    :param representation_batch_size: windows that run through the lower layers at once.
     :param representation_backend: what computes the states, "torch" or "onnx".
     :param representation_dtype: of its matrix products: "float32", "bfloat16" (torch) or "int8" (onnx). States of
-        another dtype are other states: a change computes them anew.
+        one dtype are not used for another: after a change they are computed again.
     :param representation_model_version: branch, tag or commit of the model on the model hub.
-    :param representation_use_auth_token: token for a private model of the hub. True: the one that is stored on this
-        machine, and that no saved file shows.
-    :param representation_max_seq_len: tokens of a question and a window together. None: the model's own, 256 where it
-        records none. A reader of the model takes these lengths from the store.
+    :param representation_use_auth_token: token for a private model of the hub. Text is
+        written into saved files; True uses the token that is stored on this machine, and does not save it.
+    :param representation_max_seq_len: tokens of a question and a window together. None: the model's own, else 256. A
+        reader with the store's model takes these three lengths from the store.
     :param representation_doc_stride: tokens between the starts of two windows. None: the model's own, else 128.
-    :param representation_max_query_length: tokens of the longest question, which the windows leave room for. None: the
+    :param representation_max_query_length: tokens of the longest question; windows leave room for it. None: the
         model's own, else 64.
     :raises ValueError: for a value that cannot be used, or no `representation_path`.
     :raises ImportError: where the engine's client is not installed.
     :raises ConnectionError: where the engine does not answer.
     :raises OSError: where there is no such model, or it has no weights.
-    :raises RepresentationStoreError: where the path of the states is a file.
+    :raises RepresentationStoreError: if `representation_path` is a file.
     """
 
     def __init__(
