@@ -52,6 +52,17 @@ def test_other_documents_than_at_save(saved: Any, tmp_path: Path, change: Any) -
         DeFormerFAISSDocumentStore.load(tmp_path / "index.faiss")
 
 
+def test_a_database_that_is_opened_again_without_its_vectors(saved: Any, make_faiss: Any, tmp_path: Path) -> None:
+    again = {"embedding_dim": DIMENSION, "similarity": "l2"}
+    with pytest.raises(ValueError, match=r"\(5, in .*documents.*embeddings in FAISS \(0\).*DeFormerFAISS.*\.load\)"):
+        make_faiss(**again, validate_index_sync=True)
+    # the remedies that it names
+    assert_found(DeFormerFAISSDocumentStore.load(tmp_path / "index.faiss"))
+    store = make_faiss(**again, validate_index_sync=False)
+    store.update_embeddings(Retriever())
+    assert_found(store)
+
+
 def test_saved_by_a_store_that_counts_nothing(make_faiss: Any, tmp_path: Path) -> None:
     store = make_faiss(embedding_dim=DIMENSION, similarity="l2", validate_index_sync=False)
     store.write_documents([document(number, embedded=number < 3) for number in range(5)])

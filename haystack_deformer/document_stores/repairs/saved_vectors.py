@@ -47,6 +47,19 @@ class SavedVectors(Guarded, FAISSStore):
             saved[_DIGEST] = digest_of_numbers(self.session, self.index)
             write_atomically(config, json.dumps(saved).encode())
 
+    def _validate_index_sync(self) -> None:
+        """Say what the parent says, and what to do: whoever opens a database again meets this first."""
+        documents, vectors = self.get_document_count(), self.get_embedding_count()
+        if documents != vectors:
+            database = self.session.get_bind().url
+            msg = (
+                f"The number of documents in the SQL database ({documents}, in {database!r}) doesn't match the number "
+                f"of embeddings in FAISS ({vectors}): vectors are in memory until save(). Load the file that it wrote "
+                f"({type(self).__name__}.load), or give validate_index_sync=False, call update_embeddings(retriever), "
+                "and then save()."
+            )
+            raise ValueError(msg)
+
     def _load_init_params_from_config(
         self, index_path: str | Path, config_path: str | Path | None = None
     ) -> dict[str, Any]:
