@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from haystack_deformer.cli.app import app
-from haystack_deformer.cli.training_options import takes_settings
+from haystack_deformer.cli.training_options import DEFAULT_HELD_OUT, takes_settings
 from haystack_deformer.training.config import TrainingConfig
 
 Output = Annotated[Path, typer.Option(help="Folder for the trained model.")]
@@ -52,7 +52,7 @@ def train(
 
 
 @app.command()
-@takes_settings(held_out=0.05)
+@takes_settings(held_out=DEFAULT_HELD_OUT)
 def distil(
     config: TrainingConfig,
     *,

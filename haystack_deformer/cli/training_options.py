@@ -13,6 +13,8 @@ import typer
 from haystack_deformer.cli.app import Model, clear_errors
 from haystack_deformer.training.config import TrainingConfig
 
+DEFAULT_HELD_OUT = 0.05
+"""Of `distil`, which takes its figures there, and of what makes questions for it; `train` takes no figures."""
 # max_grad_norm is left to Python
 SETTINGS: dict[str, Any] = {
     "model": Model,

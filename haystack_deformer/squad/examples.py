@@ -37,6 +37,7 @@ class SquadReport:
     :param misplaced: ids of questions dropped because none of their answers stands at its `answer_start`.
     :param blank: ids of questions dropped because the question or its passage is blank.
     :param renamed: questions whose id another one has as well, as in the languages of XQuAD: a number is put behind it.
+    :param held_out: by file, share of the passages that had no part in its questions; of files that record it alone.
     """
 
     questions: int = 0
@@ -45,6 +46,7 @@ class SquadReport:
     misplaced: list[str] = field(default_factory=list)
     blank: list[str] = field(default_factory=list)
     renamed: int = 0
+    held_out: dict[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
         text = f"{self.questions} questions, {self.unanswerable} of them unanswerable"

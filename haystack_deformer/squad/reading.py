@@ -60,7 +60,10 @@ def load_passages(path: str | os.PathLike[str]) -> list[str]:
 
 
 def _read(path: Path, report: SquadReport, keep_misplaced: bool, labelled: bool) -> Iterator[SquadExample]:
-    for number, question, context in _questions(path, _load_json(path), labelled):
+    squad = _load_json(path)
+    if "held_out" in squad:
+        report.held_out[str(path)] = _field(squad, "held_out", float, str(path))
+    for number, question, context in _questions(path, squad, labelled):
         text = question["question"]
         answers = [] if not labelled or question.get("is_impossible") else question["answers"]
         name = f"{path.name}:{number}" if question.get("id") is None else str(question["id"])

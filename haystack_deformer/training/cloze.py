@@ -15,7 +15,7 @@ from random import Random
 
 from tqdm.auto import tqdm
 
-from haystack_deformer.squad import save_questions
+from haystack_deformer.squad import check_held_out, is_held_out, save_questions
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(])")
 _NUMBER = re.compile(r"[(\"]?\$?\d")
@@ -44,6 +44,7 @@ def make_cloze_file(
     path: str | os.PathLike[str],
     *,
     per_passage: int = 8,
+    held_out: float = 0.0,
     seed: int = 0,
     progress_bar: bool = True,
 ) -> int:
@@ -53,6 +54,9 @@ def make_cloze_file(
     :param passages: texts, in English: the words that ask are.
     :param path: file to write; one that ends in .gz is compressed.
     :param per_passage: questions made of a passage's sentences, at most; some of another passage's come beside them.
+    :param held_out: share of the passages that nothing is asked of, which the file records: `train` refuses to hold out
+        more beside it. Some questions are put to another passage than that of their sentence, and would stay where
+        theirs is left out.
     :param seed: decides phrases and words.
     :param progress_bar: whether to show one.
     :return: questions written.
@@ -61,7 +65,10 @@ def make_cloze_file(
     if per_passage < 1:
         msg = f"per_passage must be at least 1, got {per_passage}."
         raise ValueError(msg)
-    passages = [passage for passage in dict.fromkeys(passages) if passage.strip()]
+    check_held_out(held_out)
+    passages = [
+        passage for passage in dict.fromkeys(passages) if passage.strip() and not is_held_out(passage, held_out)
+    ]
     # neighbours in a file are often of one article, and could answer each other's questions
     Random(seed).shuffle(passages)  # noqa: S311  # chance, not secrecy
     asked = []
@@ -79,7 +86,7 @@ def make_cloze_file(
             f"{_WORDS.stop - 1} words that end in . ! or ? are needed."
         )
         raise ValueError(msg)
-    return save_questions(asked, path, name="cloze")
+    return save_questions(asked, path, name="cloze", held_out=held_out)
 
 
 def split_sentences(passage: str) -> list[str]:

@@ -13,6 +13,26 @@ from haystack_deformer.training.negatives import hard_negatives
 logger = logging.getLogger(__name__)
 
 
+def load_unlabelled(config: TrainingConfig) -> list[SquadExample]:
+    """
+    The questions that are learnt from the teacher alone, those on held-out passages among them.
+
+    :param config: the settings, with files of such questions.
+    :raises ValueError: for a file that cannot be used, or for which less was held out than the run holds out.
+    """
+    examples, report = load_squad(config.unlabelled, labelled=False)
+    for path, share in report.held_out.items():
+        # a larger share holds out the passages of a smaller one as well
+        if share < config.held_out:
+            msg = (
+                f"{path!r} was made with held_out={share}, and has sentences of passages that this run holds out "
+                f"(held_out={config.held_out}): make it with held_out={config.held_out}, or train with "
+                f"held_out={share}."
+            )
+            raise ValueError(msg)
+    return examples
+
+
 def training_features(config: TrainingConfig, passages: PassageTokenizer, *, progress_bar: bool) -> SquadFeatures:
     """
     The questions of a run in windows: those of its files but for the held-out ones, and hard negatives.
@@ -24,7 +44,7 @@ def training_features(config: TrainingConfig, passages: PassageTokenizer, *, pro
     """
     examples: list[SquadExample] = load_squad(config.train)[0]
     if config.unlabelled:
-        examples += load_squad(config.unlabelled, labelled=False)[0]
+        examples += load_unlabelled(config)
     examples, held_out = split_held_out(examples, config.held_out)
     if held_out:
         logger.info("%d questions on held-out passages take no part.", len(held_out))

@@ -16,7 +16,7 @@ from random import Random
 
 from tqdm.auto import tqdm
 
-from haystack_deformer.squad import SquadExample, save_questions
+from haystack_deformer.squad import SquadExample, check_held_out, save_questions, split_held_out
 from haystack_deformer.training.cloze import passage_rng, split_sentences
 from haystack_deformer.training.negatives import similar_passages
 
@@ -29,6 +29,7 @@ def make_mixed_file(
     path: str | os.PathLike[str],
     *,
     per_passage: int = 8,
+    held_out: float = 0.0,
     seed: int = 0,
     progress_bar: bool = True,
 ) -> int:
@@ -37,9 +38,11 @@ def make_mixed_file(
 
     About half of each stays, in the order it had, so that the mixture is as long as a passage is.
 
-    :param examples: questions on passages; of those to be held out none, since their sentences would be learnt.
+    :param examples: questions on passages.
     :param path: file to write; one that ends in .gz is compressed.
     :param per_passage: questions on a mixture, at most.
+    :param held_out: share of the passages that none is mixed of, which the file records: `train` refuses to hold out
+        more beside it, since a mixture does not show whose sentences it has.
     :param seed: decides which passages, sentences and questions.
     :param progress_bar: whether to show one.
     :return: questions written.
@@ -48,8 +51,9 @@ def make_mixed_file(
     if per_passage < 1:
         msg = f"per_passage must be at least 1, got {per_passage}."
         raise ValueError(msg)
+    check_held_out(held_out)
     questions: defaultdict[str, list[str]] = defaultdict(list)
-    for example in examples:
+    for example in split_held_out(examples, held_out)[0]:
         questions[example.context].append(example.question)
     passages = list(questions)
     asked = []
@@ -70,7 +74,7 @@ def make_mixed_file(
     if not asked:
         msg = f"None of these {len(passages)} passages shares a word with another: they cannot be mixed."
         raise ValueError(msg)
-    return save_questions(asked, path, name="mixed")
+    return save_questions(asked, path, name="mixed", held_out=held_out)
 
 
 def _mix(host: str, guest: str, rng: Random) -> str:

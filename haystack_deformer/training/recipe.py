@@ -15,6 +15,7 @@ from haystack_deformer.passages import load_encoder
 from haystack_deformer.squad import SquadExample, load_squad, split_held_out
 from haystack_deformer.training.card import CardRow, write_card
 from haystack_deformer.training.config import DISTILLATION_SETTINGS, TrainingConfig
+from haystack_deformer.training.data import load_unlabelled
 from haystack_deformer.training.run import train
 from haystack_deformer.training.saving import check_output
 from haystack_deformer.training.settings_file import several_processes
@@ -84,7 +85,7 @@ def distil(
         # what is the student's alone would be looked at after the teacher's hours
         resolve_config(start, config.lower_layers)
         if config.unlabelled:
-            load_squad(config.unlabelled, labelled=False)
+            load_unlabelled(config)
         teacher = output / "teacher"
         settings = replace(
             config,

@@ -125,6 +125,13 @@ class TestCommand:
         assert f"{len(examples)} questions on 2 passages: {output}" in result.output
         assert {example.context for example in examples} == {RIVERS, LIGHT}
 
+    def test_holds_out_what_distil_does_unless_told(self, tmp_path: Path) -> None:
+        squad, output = tmp_path / "squad.json", tmp_path / "cloze.json"
+        squad.write_text(json.dumps({"data": [{"paragraphs": [{"context": RIVERS, "qas": []}]}]}), encoding="utf-8")
+        result = CliRunner().invoke(app, ["cloze", "--data", str(squad), "--output", str(output)])
+        assert result.exit_code == 0, result.output
+        assert load_squad(output, labelled=False)[1].held_out == {str(output): 0.05}
+
     def test_asks_nothing_of_what_is_held_out(self, tmp_path: Path) -> None:
         """Not of another passage either: some questions are put to the next one."""
         share = next(n / 100 for n in range(100) if is_held_out(RIVERS, n / 100) != is_held_out(LIGHT, n / 100))
@@ -140,6 +147,7 @@ class TestCommand:
         for example in load_squad(output, labelled=False)[0]:
             assert example.context == kept
             assert words & set(example.question.lower().rstrip("?").split())
+        assert load_squad(output, labelled=False)[1].held_out == {str(output): share}
         assert "held_out is a share" in CliRunner().invoke(app, [*arguments, "1"]).output
 
     def test_says_what_is_wrong_in_a_line(self, tmp_path: Path) -> None:

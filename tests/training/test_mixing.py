@@ -115,6 +115,11 @@ class TestCommand:
         assert held_out
         assert not any(sentence in sentences for one in held_out for sentence in split_sentences(one.context))
 
+    def test_holds_out_what_distil_does_unless_told(self, tmp_path: Path, squad: Path) -> None:
+        result = CliRunner().invoke(app, ["mix", "--data", str(squad), "--output", str(tmp_path / "mixed.json")])
+        assert result.exit_code == 0, result.output
+        assert load_squad(tmp_path / "mixed.json", labelled=False)[1].held_out == {str(tmp_path / "mixed.json"): 0.05}
+
     def test_says_what_is_wrong_in_a_line(self, tmp_path: Path) -> None:
         result = CliRunner().invoke(app, ["mix", "--data", str(tmp_path / "none"), "--output", str(tmp_path / "o")])
         assert result.exit_code == 2

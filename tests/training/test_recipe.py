@@ -17,6 +17,7 @@ from haystack_deformer.squad import load_squad, split_held_out
 from haystack_deformer.training import recipe, run
 from haystack_deformer.training.averaging import average
 from haystack_deformer.training.config import TrainingConfig
+from haystack_deformer.training.mixing import make_mixed_file
 from haystack_deformer.training.recipe import distil
 
 CITIES = {"paris": "france", "berlin": "germany", "python": "reader"}
@@ -122,6 +123,17 @@ def test_questions_without_labels_are_the_students_alone(
     )
     distil(replace(config, max_steps=1, unlabelled=config.train), tmp_path, progress_bar=False)
     assert [settings.unlabelled for settings in trained] == [(), config.train]
+
+
+def test_questions_made_of_held_out_passages_are_refused(config: TrainingConfig, tmp_path: Path) -> None:
+    """Before the teacher's hours; a larger share has none of them."""
+    for share in (0.2, 0.4):
+        make_mixed_file(load_squad(config.train)[0], tmp_path / f"{share}.json", held_out=share, progress_bar=False)
+    settings = replace(config, max_steps=1, unlabelled=(str(tmp_path / "0.2.json"),))
+    with pytest.raises(ValueError, match=r"0\.2\.json' was made with held_out=0\.2, .* holds out \(held_out=0\.3\)"):
+        distil(settings, tmp_path / "output", progress_bar=False)
+    assert not (tmp_path / "output").exists()
+    distil(replace(settings, unlabelled=(str(tmp_path / "0.4.json"),)), tmp_path / "output", progress_bar=False)
 
 
 def test_figures_are_not_from_what_the_teacher_was_trained_on(
