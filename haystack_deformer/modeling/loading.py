@@ -7,6 +7,7 @@ import logging
 import os
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import torch
@@ -56,11 +57,11 @@ def resolve_config(
         lower_layers = layers * 3 // 4
         logger.warning(
             "%s records no cut: lower_layers=%d of %d is taken. Its weights were never trained for a cut, so answers "
-            "will be worse than the full model's; train it with `haystack-deformer train --model %s`.",
+            "will be worse than the full model's; train it with `%s`.",
             name_or_path,
             lower_layers,
             layers,
-            name_or_path,
+            training_command(name_or_path, lower_layers),
         )
     if recorded is None:
         deformer_config = DeFormerConfig(lower_layers=lower_layers or 0)
@@ -70,6 +71,18 @@ def resolve_config(
         deformer_config = replace(recorded, lower_layers=lower_layers)
     deformer_config.check_layers(layers)
     return config, deformer_config
+
+
+def training_command(name_or_path: str | os.PathLike[str], lower_layers: int) -> str:
+    """
+    What trains a model for a cut, for messages that advise it.
+
+    :param name_or_path: of the model.
+    :param lower_layers: the cut.
+    :return: to be run in a shell, with a data file and a folder of the user's own.
+    """
+    model = quote(os.fspath(name_or_path))
+    return f"haystack-deformer train --model {model} --train SQUAD.json --lower-layers {lower_layers} --output FOLDER"
 
 
 def _check_folder(name_or_path: str | os.PathLike[str]) -> None:

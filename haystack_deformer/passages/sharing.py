@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 import torch
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
-from haystack_deformer.modeling.loading import load_upstream, resolve_config
+from haystack_deformer.modeling.loading import load_upstream, resolve_config, training_command
 from haystack_deformer.passages.encoder import PassageEncoder
 from haystack_deformer.passages.tokenization import PassageTokenizer, load_tokenizer
 
@@ -68,15 +68,17 @@ def load_encoder(
             if given and not deformer_config.lower_layers:
                 logger.warning(
                     "%s was not trained for lower_layers=0, full attention over blocks whose positions each begin at "
-                    "0: its answers are not those of the plain model. Train it with `haystack-deformer train`.",
+                    "0: its answers are not those of the plain model. Train it with `%s`.",
                     name_or_path,
+                    training_command(name_or_path, 0),
                 )
             elif given:
                 logger.warning(
                     "%s was not trained for the cut lower_layers=%d: its answers will be worse than the full model's. "
-                    "Train it with `haystack-deformer train`.",
+                    "Train it with `%s`.",
                     name_or_path,
                     deformer_config.lower_layers,
+                    training_command(name_or_path, deformer_config.lower_layers),
                 )
             upstream = load_upstream(name_or_path, config, revision=revision, token=token)
             model = DeFormerForQuestionAnswering(upstream, deformer_config).eval().to(device)

@@ -75,7 +75,7 @@ def check_teacher(
     if teacher.lower_layers:
         msg = (
             f"The teacher is cut at lower_layers={teacher.lower_layers}: it must be the full model of the same layout. "
-            "Train one with `haystack-deformer train --lower-layers 0`."
+            "Train one with `haystack-deformer train` and `--lower-layers 0`."
         )
         raise ValueError(msg)
     for what, theirs, ours in (

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+import shutil
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ from typer.testing import CliRunner
 
 from haystack_deformer.cli import app
 from haystack_deformer.cli.training_options import SETTINGS
+from haystack_deformer.passages import load_encoder
 from haystack_deformer.training import recipe, run
 from haystack_deformer.training.config import TrainingConfig
 
@@ -82,6 +86,23 @@ def test_distil_has_defaults_and_a_teacher_of_its_own(called: list[tuple[Any, ..
     assert config == TrainingConfig("m", ("a.json", "b.json"), 9, held_out=0.05, unlabelled=("u.json",))
     assert values["teacher"] == Path("t")
     assert values["eval_data"] == [Path("e.json")]
+
+
+def test_the_command_that_warnings_advise_trains_that_model(
+    make_tiny_bert: Any, tmp_path: Path, called: list[tuple[Any, ...]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of a model without a cut, and of one that is asked for another cut than its own."""
+    model = tmp_path / "a model"
+    shutil.copytree(make_tiny_bert(layers=4), model)
+    load_encoder(model)
+    load_encoder(model, lower_layers=2)
+    load_encoder(model, lower_layers=0)
+    commands = re.findall("`(.*)`", caplog.text)
+    for command in commands:
+        name, *arguments = shlex.split(command)
+        assert name == "haystack-deformer"
+        assert invoke(*arguments) == (0, "The model is in FOLDER.\n")
+    assert [config for config, *_ in called] == [TrainingConfig(str(model), ("SQUAD.json",), k) for k in (3, 2, 0)]
 
 
 @pytest.mark.parametrize(
