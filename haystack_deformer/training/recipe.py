@@ -78,7 +78,7 @@ def distil(
     start = config.model if teacher is None else str(teacher)
     on = ", ".join(Path(path).name for path in eval_data)
     if not eval_data:
-        check_unseen(start, config)
+        check_unseen(start, config, asked)
     elif seen := count_seen(asked, config):
         on += f", {seen} of them on passages that were trained on"
     if teacher is None:

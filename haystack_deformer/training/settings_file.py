@@ -57,6 +57,17 @@ def shares_data(config: TrainingConfig, begun: dict[str, Any]) -> bool:
     return known is None or not set(known.values()).isdisjoint(_file_digests(config.train).values())
 
 
+def files_as_they_were(begun: dict[str, Any]) -> list[str] | None:
+    """
+    The files that a run has learnt from; None where one of them is gone or is another now.
+
+    :param begun: the run's settings.
+    """
+    files = [*begun["train"], *begun["unlabelled"]]
+    known, now = begun.get(_INPUTS, {}), _file_digests(files)
+    return files if all(path in now and now[path] == known.get(path) for path in files) else None
+
+
 def check_resumable(config: TrainingConfig, folder: str | os.PathLike[str]) -> None:
     """
     Refuse to go on with a run that was begun with other settings, or on other data.

@@ -163,7 +163,7 @@ def test_figures_are_not_from_what_an_earlier_model_was_trained_on(
         distil(replace(config, ensemble=(str(second),)), tmp_path / "output", progress_bar=False)
     # other passages than these were seen
     others = Path(config.train[0]).with_name("others.json")
-    others.write_text(Path(config.train[0]).read_text().replace("berlin", "bonn"))
+    others.write_text(Path(config.train[0]).read_text().replace("is the capital", "was the capital"))
     distil(
         replace(config, model=str(second), train=(str(others),), max_steps=1), tmp_path / "output", progress_bar=False
     )
