@@ -18,7 +18,8 @@ PARTS_FILE = "averaged_models.json"
 """Beside the weights of a mean: which models it is of, and their shares."""
 _INPUTS = "inputs"
 _TOKENIZERS = "tokenizers"
-_PROCESSES = "processes"
+PROCESSES = "processes"
+"""How many a run was begun with; each has a batch of its own."""
 
 
 def save_settings(config: TrainingConfig, folder: str | os.PathLike[str]) -> None:
@@ -30,7 +31,7 @@ def save_settings(config: TrainingConfig, folder: str | os.PathLike[str]) -> Non
     """
     Path(folder).mkdir(parents=True, exist_ok=True)
     digests = {_INPUTS: _inputs(config), _TOKENIZERS: _tokenizers(config)}
-    written = {**asdict(config), _PROCESSES: count_processes(), **digests}
+    written = {**asdict(config), PROCESSES: count_processes(), **digests}
     # whole or not at all: a run that cannot read it does not go on
     write_atomically(Path(folder) / SETTINGS_FILE, (json.dumps(written, indent=2) + "\n").encode())
 
@@ -82,8 +83,8 @@ def check_resumable(config: TrainingConfig, folder: str | os.PathLike[str]) -> N
     begun = read_settings(path)
     differing = _differences(config, begun)
     # each has a batch of its own; a run from before they were kept has none to compare
-    if (processes := begun.get(_PROCESSES, count_processes())) != count_processes():
-        differing.append(f"{_PROCESSES}: {processes} then, {count_processes()} now")
+    if (processes := begun.get(PROCESSES, count_processes())) != count_processes():
+        differing.append(f"{PROCESSES}: {processes} then, {count_processes()} now")
     if differing:
         msg = (
             f"The checkpoints in {str(folder)!r} are of a run with other settings ({'; '.join(differing)}). "

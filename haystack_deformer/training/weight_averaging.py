@@ -20,8 +20,19 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 logger = logging.getLogger(__name__)
 
-_FILE = "averaged.safetensors"
+AVERAGED_FILE = "averaged.safetensors"
+"""Of a checkpoint: the mean so far."""
 _STEPS = "steps"
+
+
+def first_averaged_step(ratio: float, steps: int) -> int:
+    """
+    The step whose weights are the first in the mean.
+
+    :param ratio: share of the run's steps that is averaged, the last of them; of a few steps the last at least.
+    :param steps: of the run.
+    """
+    return steps - max(1, round(ratio * steps)) + 1
 
 
 class WeightAveraging(TrainerCallback):
@@ -47,9 +58,8 @@ class WeightAveraging(TrainerCallback):
         **kwargs: Any,  # noqa: ARG002
     ) -> None:
         """Take one more step's weights into the mean."""
-        # of a few steps the last at least; transformers makes one more where a run is restarted after its last
-        first = state.max_steps - max(1, round(self._ratio * state.max_steps)) + 1
-        if not first <= state.global_step <= state.max_steps:
+        # transformers makes one more step where a run is restarted after its last
+        if not first_averaged_step(self._ratio, state.max_steps) <= state.global_step <= state.max_steps:
             return
         self.steps += 1
         with torch.no_grad():
@@ -78,7 +88,7 @@ class WeightAveraging(TrainerCallback):
         :param checkpoint: its folder.
         """
         if self._means:
-            save_file(self._means, checkpoint / _FILE, {_STEPS: str(self.steps)})
+            save_file(self._means, checkpoint / AVERAGED_FILE, {_STEPS: str(self.steps)})
 
     def load(self, checkpoint: Path) -> None:
         """
@@ -86,7 +96,7 @@ class WeightAveraging(TrainerCallback):
 
         :param checkpoint: its folder.
         """
-        if (checkpoint / _FILE).is_file():
-            with safe_open(checkpoint / _FILE, "pt") as file:
+        if (checkpoint / AVERAGED_FILE).is_file():
+            with safe_open(checkpoint / AVERAGED_FILE, "pt") as file:
                 self.steps = int(file.metadata()[_STEPS])
                 self._means = {name: file.get_tensor(name).to(weight) for name, weight in self._weights.items()}
