@@ -25,7 +25,7 @@ from haystack_deformer.modeling.costs import compute_ratio
 from haystack_deformer.passages import PassageEncoder, load_encoder
 from haystack_deformer.representations import RepresentationCodec
 from haystack_deformer.squad import SquadExample, load_squad
-from haystack_deformer.training.settings_file import SETTINGS_FILE
+from haystack_deformer.training.settings_file import SETTINGS_FILE, read_settings
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
@@ -154,7 +154,8 @@ def _keep_settings(how: str, folder: Path) -> None:
     if not kept.is_file():
         # a mean of models: its parts have theirs
         return
-    settings = json.loads(kept.read_text(encoding="utf-8"))
+    # a run of an earlier version lacks what was added since
+    settings = read_settings(kept)
     # digests of files, which are told by their names here
     for name in ("inputs", "tokenizers"):
         settings.pop(name, None)
