@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from haystack_deformer.__about__ import __version__
 from haystack_deformer.evaluation import Difference, Evaluation
@@ -25,9 +26,9 @@ a passage is indexed, those above at query time.
 
 ## From what
 
-- Started from: `{base}`
+- Started from: {base}
 - Data: {data}
-- Passages held out: {share}
+{beside}- Passages held out: {share}
 
 ## How
 
@@ -84,14 +85,16 @@ def write_card(
     :return: path of the card.
     """
     path = Path(folder) / "README.md"
+    further = {"Questions that the teacher alone answers": student.unlabelled, "Ensemble beside it": student.ensemble}
     share = f"{100 * student.held_out:.3g}%"
     text = _CARD.format(
         name=Path(folder).resolve().name,
-        base=start,
-        data=", ".join(f"`{Path(name).name}`" for name in student.train),
+        base=_names([start]),
+        data=_names(student.train),
+        beside="".join(f"- {what}: {_names(names)}\n" for what, names in further.items() if names),
         version=__version__,
         share=share,
-        settings=json.dumps(asdict(student), indent=2),
+        settings=json.dumps(_public_settings(asdict(student)), indent=2),
         total=rows[0].evaluation.total,
         where=on or f"the held-out {share} of the training files' passages",
         rows="\n".join(map(_line, rows)),
@@ -99,6 +102,23 @@ def write_card(
     )
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def _public_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """Of models and files that are here their names alone."""
+    one = {name: settings[name] and _public(settings[name]) for name in ("model", "teacher")}
+    several = {name: [_public(path) for path in settings[name]] for name in ("train", "unlabelled", "ensemble")}
+    return {**settings, **one, **several}
+
+
+def _public(name: str) -> str:
+    """Of a path, whose folders are the user's own, the last part; a model hub's name as it is."""
+    path = Path(name)
+    return path.resolve().name if path.is_absolute() or path.exists() else name
+
+
+def _names(paths: Sequence[str]) -> str:
+    return ", ".join(f"`{_public(path)}`" for path in paths)
 
 
 def _line(row: CardRow) -> str:

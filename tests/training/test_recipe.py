@@ -58,7 +58,11 @@ def test_teacher_student_and_card(config: TrainingConfig, tmp_path: Path, monkey
     assert kept["model"] == kept["teacher"] == str(output / "teacher")
     held_out = split_held_out(load_squad(config.train)[0], 0.3)[1]
     assert f"On {len(held_out)} questions of the held-out 30% of the training files' passages" in card
-    assert config.model in card
+    assert f"- Started from: `{Path(config.model).name}`\n" in card
+    # where a user keeps things is nobody else's, and of no use to anybody
+    assert str(Path(config.model).parent) not in card
+    assert str(tmp_path) not in card
+    assert "Ensemble" not in card
     assert "cities.json" in card
     lines = [line for line in card.splitlines() if line.startswith(("| teacher", "| k = 2"))]
     assert [line.split("|")[2].strip(" `") for line in lines] == ["", "SQfp16", "SQ8", "SQ4"]
@@ -108,7 +112,7 @@ def test_a_teacher_that_is_there_is_taken(config: TrainingConfig, tmp_path: Path
     assert not (tmp_path / "second" / "teacher").exists()
     text = card.read_text()
     assert "On 18 questions of cities.json" in text
-    assert f"Started from: `{tmp_path / 'first' / 'teacher'}`" in text
+    assert "- Started from: `teacher`\n" in text
 
 
 def test_questions_without_labels_are_the_students_alone(
@@ -133,7 +137,8 @@ def test_questions_made_of_held_out_passages_are_refused(config: TrainingConfig,
     with pytest.raises(ValueError, match=r"0\.2\.json' was made with held_out=0\.2, .* holds out \(held_out=0\.3\)"):
         distil(settings, tmp_path / "output", progress_bar=False)
     assert not (tmp_path / "output").exists()
-    distil(replace(settings, unlabelled=(str(tmp_path / "0.4.json"),)), tmp_path / "output", progress_bar=False)
+    card = distil(replace(settings, unlabelled=(str(tmp_path / "0.4.json"),)), tmp_path / "output", progress_bar=False)
+    assert "- Questions that the teacher alone answers: `0.4.json`\n" in card.read_text()
 
 
 def test_figures_are_not_from_what_the_teacher_was_trained_on(
@@ -195,6 +200,7 @@ def test_figures_are_not_from_what_a_part_of_a_mean_was_trained_on(
         progress_bar=False,
     )
     assert f"Whether {tmp_path / 'unknown'} has seen" in caplog.text
+    assert "- Ensemble beside it: `mean`\n" in (tmp_path / "output" / "README.md").read_text()
 
 
 def test_figures_from_what_is_trained_on_say_so(
