@@ -20,6 +20,8 @@ from haystack_deformer.runtime.onnx_export import export, quantize, scratch_besi
 
 _MAX_SEQ_LEN = 256
 _DOC_STRIDE = 128
+_MOST_BYTES = 2 << 30
+"""Of one ONNX file, a protocol buffer."""
 
 
 class FullOnnxReader:
@@ -29,6 +31,7 @@ class FullOnnxReader:
     :param model_name_or_path: name or folder of a question-answering checkpoint.
     :param folder: where graphs are written; those of other weights are told apart by their names.
     :param dtype: "float32", or "int8" for ONNX Runtime's dynamic quantisation.
+    :raises OSError: for a model that is too large to be quantised.
     """
 
     def __init__(self, model_name_or_path: str, folder: str | os.PathLike[str], dtype: str = "float32") -> None:
@@ -61,11 +64,17 @@ class FullOnnxReader:
             with scratch_beside(path) as scratch:
                 made = scratch / path.name
                 export(_Spans(model, self._names).eval(), inputs, self._names, ("start_logits", "end_logits"), made)
-                made.replace(path)
+                # weights of more than 2 GiB are in files of their own; the graph comes last, and says that all are there
+                for file in sorted(scratch.iterdir(), key=made.__eq__):
+                    file.replace(folder / file.name)
         if dtype == "float32":
             return path
         quantized = folder / "full-int8.onnx"
         if not quantized.is_file():
+            size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+            if size > _MOST_BYTES:
+                msg = f"The graph has {size >> 20:,} MiB, and ONNX Runtime quantises up to 2 GiB: float32 alone."
+                raise OSError(msg)
             with scratch_beside(quantized) as scratch:
                 made = scratch / quantized.name
                 quantize(path, made)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import onnx
 import pytest
 import torch
 from transformers import AutoModelForQuestionAnswering
 
+from haystack_deformer.benchmark import full_onnx
 from haystack_deformer.benchmark import memory as memory_module
 from haystack_deformer.benchmark import readers as readers_module
 from haystack_deformer.benchmark import workload as workload_module
@@ -46,6 +49,35 @@ class TestReaders:
             return reader.predict(workload.questions[0], list(workload.documents[:3]))["answers"][0].score
 
         assert score(bert, "onnx") != score(other, "onnx") == score(other, "another")
+
+    def test_weights_that_no_one_file_holds_are_beside_their_graph(
+        self, bert: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """As the exporter puts those of more than 2 GiB, which ONNX Runtime does not quantise."""
+        workload = load_workload(tmp_path, bert, 2)
+
+        def best(folder: str) -> float:
+            reader = make_readers(workload, None, tmp_path / folder, "full model, ONNX fp32")["full model, ONNX fp32"]
+            return reader.predict(workload.questions[0], list(workload.documents[:3]))["answers"][0].score
+
+        def export_apart(*args: Any, exported: Any = full_onnx.export) -> None:
+            exported(*args)
+            onnx.save_model(
+                onnx.load(args[-1]),
+                args[-1],
+                save_as_external_data=True,
+                all_tensors_to_one_file=False,
+                size_threshold=0,
+            )
+
+        expected = best("whole")
+        monkeypatch.setattr(full_onnx, "export", export_apart)
+        assert best("apart") == expected
+        monkeypatch.setattr(full_onnx, "export", lambda *_: pytest.fail("it was made already"))
+        assert best("apart") == expected
+        monkeypatch.setattr(full_onnx, "_MOST_BYTES", 1 << 10)
+        assert make_readers(workload, None, tmp_path / "apart", "full model, ONNX int8") == {}
+        assert "full model, ONNX int8 is left out: The graph has" in caplog.text
 
     def test_names_of_no_reader_are_refused(self, bert: str, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="No reader is called 'farm': give names, or parts, of FARMReader"):
