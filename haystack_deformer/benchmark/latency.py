@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from math import ceil
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -16,6 +18,9 @@ from haystack_deformer.benchmark.workload import Workload
 from haystack_deformer.inference import Reading, collect_readings
 from haystack_deformer.modeling.costs import layer_flops
 from haystack_deformer.passages import PassageEncoder
+
+_TURNS = 3
+"""Of each reader with so many clients."""
 
 
 def _passages(workload: Workload, number: int, top_k: int) -> list[Document]:
@@ -120,30 +125,40 @@ def _upper_flops(encoder: PassageEncoder, question: str, passages: Sequence[Docu
 
 
 def measure_threads(
-    readers: Mapping[str, Any], workload: Workload, *, top_k: int, calls: int, threads: tuple[int, ...] = (1, 2, 4, 8)
+    readers: Mapping[str, Any],
+    workload: Workload,
+    *,
+    top_k: int,
+    calls: int,
+    threads: tuple[int, ...] = (1, 2, 4, 8),
+    progress_bar: bool = True,
 ) -> dict[str, Any]:
     """
-    Questions a second that readers answer for several clients at once.
+    Questions a second that readers answer for several clients at once, in turn.
 
     :param readers: by name.
     :param workload: questions and passages.
     :param top_k: passages of a question.
-    :param calls: questions for each number of clients.
+    :param calls: questions for each number of clients, at least: in each of three turns all clients ask as many.
     :param threads: numbers of clients.
+    :param progress_bar: whether to show some.
+    :return: for each reader by number of clients, the median of the turns.
     """
+    found: dict[str, dict[str, float]] = {name: {} for name in readers}
+    for clients in threads:
+        each = ceil(calls / (_TURNS * clients))
 
-    def rates(reader: Any) -> dict[str, float]:
-        def ask(number: int) -> None:
-            reader.predict(workload.questions[number % len(workload.questions)], _passages(workload, number, top_k))
+        def ask_all(reader: Any, turn: int, clients: int = clients, each: int = each) -> None:
+            def ask(number: int) -> None:
+                reader.predict(workload.questions[number % len(workload.questions)], _passages(workload, number, top_k))
 
-        # loads what is loaded at the first use
-        ask(0)
-        found = {}
-        for clients in threads:
             with ThreadPoolExecutor(clients) as pool:
-                begin = perf_counter()
-                list(pool.map(ask, range(calls)))
-                found[str(clients)] = round(calls / (perf_counter() - begin), 2)
-        return found
+                list(pool.map(ask, range(turn * clients * each, (turn + 1) * clients * each)))
 
-    return {name: rates(reader) for name, reader in readers.items()}
+        # the turn that is not counted loads what is loaded at the first use
+        times = take_turns(
+            {name: partial(ask_all, reader) for name, reader in readers.items()}, _TURNS, progress_bar=progress_bar
+        )
+        for name, own in times.items():
+            found[name][str(clients)] = round(clients * each / own.median, 2)
+    return found

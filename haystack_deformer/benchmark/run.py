@@ -122,7 +122,7 @@ def run_benchmark(
                 "top_k": settings.top_k,
             },
         ),
-        "threads": lambda: measure_threads(readers, workload, top_k=settings.top_k, calls=settings.rounds),
+        "threads": lambda: measure_threads(readers, workload, top_k=settings.top_k, calls=settings.rounds, **shown),
         "indexing": lambda: [
             measure_indexing(workload, folder, settings.codec, backend=backend, dtype=dtype, **shown)
             for backend, dtype in dict.fromkeys((("torch", "float32"), fastest))

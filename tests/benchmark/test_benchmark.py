@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from haystack_deformer.benchmark import timing as timing_module
 from haystack_deformer.benchmark.cold import drop_from_memory
+from haystack_deformer.benchmark.latency import measure_threads
 from haystack_deformer.benchmark.memory import peak_memory
 from haystack_deformer.benchmark.plots import draw_plots
 from haystack_deformer.benchmark.report import render_report
@@ -72,6 +74,28 @@ class TestTiming:
         )
         assert called == [("a", 0), ("b", 0), *(("a", 0), ("b", 0)), *(("a", 1), ("b", 1))]
         assert all(len(own.seconds) == 2 for own in times.values())
+
+    def test_clients_of_all_readers_take_turns(self, bert: str, tmp_path: Path) -> None:
+        asked: list[tuple[str, str]] = []
+
+        class Reader:
+            def __init__(self, name: str) -> None:
+                self.name = name
+
+            def predict(self, question: str, documents: Any) -> None:
+                asked.append((self.name, documents[0].content))
+
+        workload = load_workload(tmp_path, bert, 2)
+        found = measure_threads(
+            {name: Reader(name) for name in "ab"}, workload, top_k=2, calls=7, threads=(1, 2), progress_bar=False
+        )
+        assert {name: list(rates) for name, rates in found.items()} == {"a": ["1", "2"], "b": ["1", "2"]}
+        # seven questions in three turns: three for one client, two for each of two; the first turn is not counted
+        turns = [(name, len(list(questions))) for name, questions in groupby(asked, key=lambda one: one[0])]
+        assert turns == [("a", 3), ("b", 3)] * 4 + [("a", 4), ("b", 4)] * 4
+        # the same for all
+        assert len({passage for _, passage in asked}) == 12
+        assert sorted(one for name, one in asked if name == "a") == sorted(one for name, one in asked if name == "b")
 
     def test_before_is_off_the_clock(self) -> None:
         order: list[str] = []
