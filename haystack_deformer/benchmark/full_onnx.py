@@ -64,7 +64,7 @@ class FullOnnxReader:
             with scratch_beside(path) as scratch:
                 made = scratch / path.name
                 export(_Spans(model, self._names).eval(), inputs, self._names, ("start_logits", "end_logits"), made)
-                # weights of more than 2 GiB are in files of their own; the graph comes last, and says that all are there
+                # weights of more than 2 GiB are in files of their own; the graph comes last: all are there then
                 for file in sorted(scratch.iterdir(), key=made.__eq__):
                     file.replace(folder / file.name)
         if dtype == "float32":

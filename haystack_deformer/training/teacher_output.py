@@ -34,8 +34,7 @@ class TeacherOutput:
         :param output: with its hidden states where they are to be compared.
         :param layers: how many of the last are.
         """
-        states = token_states(output)
-        return cls(output.start_logits, output.end_logits, states[len(states) - layers :])
+        return cls(output.start_logits, output.end_logits, token_states(output, layers))
 
     def with_mean_logits(self, others: Sequence[SpanLogits]) -> TeacherOutput:
         """
@@ -59,12 +58,15 @@ def _mean_logits(logits: Sequence[Tensor]) -> Tensor:
     return mean.masked_fill(logits[0] == least, least)
 
 
-def token_states(output: SpanLogits) -> tuple[Tensor, ...]:
+def token_states(output: SpanLogits, layers: int | None = None) -> tuple[Tensor, ...]:
     """
     The hidden states without padding, (tokens, hidden_size) each; empty where the output has none.
 
     :param output: of a model.
+    :param layers: of how many of the last; None: of all.
     """
     if output.hidden_states is None or output.token_mask is None:
         return ()
-    return tuple(states[output.token_mask] for states in output.hidden_states)
+    # before the padding goes, which copies
+    first = 0 if layers is None else max(0, len(output.hidden_states) - layers)
+    return tuple(states[output.token_mask] for states in output.hidden_states[first:])
