@@ -1,17 +1,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from haystack_deformer.squad import SquadExample
+from haystack_deformer.squad import SquadExample, load_squad
 from haystack_deformer.training import data
 from haystack_deformer.training.config import TrainingConfig
 from haystack_deformer.training.negatives import hard_negatives
-from haystack_deformer.training.run import train
 
 DANUBE = "The Danube flows through ten countries to the Black Sea."
 RHINE = "The Rhine flows through six countries to the North Sea."
@@ -42,6 +40,15 @@ def test_a_question_is_asked_of_the_passage_most_like_it() -> None:
     assert "leaves" not in found
     for original in EXAMPLES[:2]:
         assert found[original.id] == replace(original, context=found[original.id].context, answers=(), gold=())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_passages_most_like_it_come_before_those_with_a_word_of_it(seed: int) -> None:
+    like = [example(str(n), f"What is {n}?", f"The Danube and its sea, chapter {n}.") for n in range(10)]
+    less = [example(str(n), f"What is {n}?", f"Ships at sea, chapter {n}.") for n in range(10, 40)]
+    found = negatives([*less, EXAMPLES[0], *like], 10.0, seed=seed)
+    contexts = {negative.context for negative in found if negative.id == "danube"}
+    assert contexts == {one.context for one in like}
 
 
 def test_a_passage_that_holds_the_answer_is_left_to_a_teacher() -> None:
@@ -87,20 +94,25 @@ def test_passages_without_words_are_refused_by_name() -> None:
         negatives(examples)
 
 
-def test_a_run_trains_on_them(config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+@pytest.mark.parametrize("teacher", [None, "some/teacher"])
+def test_a_run_trains_on_them(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch, teacher: str | None) -> None:
+    """With a teacher it says what is in them; without, they have no answer."""
+    asked, trained = [], []
+    found = [example("negative", "what is the capital", "the river")]
     monkeypatch.setattr(
-        data, "hard_negatives", lambda examples, count, **kwargs: asked.append((count, kwargs)) or examples[:2]
+        data, "hard_negatives", lambda examples, count, **kwargs: asked.append((examples[:], count, kwargs)) or found
     )
-    seen = []
-    monkeypatch.setattr(
-        data,
-        "SquadFeatures",
-        lambda examples, *args, features=data.SquadFeatures, **kwargs: (
-            seen.append(len(examples)) or features(examples, *args, **kwargs)
-        ),
-    )
-    for name, count in (("with", 0.5), ("without", 0.0)):
-        train(replace(config, hard_negatives=count, max_steps=1), tmp_path / name, progress_bar=False)
-    assert asked == [(0.5, {"labelled": True, "seed": config.seed, "progress_bar": False})]
-    assert seen[0] == seen[1] + 2
+    monkeypatch.setattr(data, "SquadFeatures", lambda examples, *_, **__: trained.append(examples) or Features())
+
+    class Features:
+        unreachable = unreadable = ()
+
+        def __len__(self) -> int:
+            return 1
+
+    config = replace(config, teacher=teacher)
+    originals = load_squad(config.train)[0]
+    for count in (0.5, 0.0):
+        data.training_features(replace(config, hard_negatives=count), None, progress_bar=False)
+    assert asked == [(originals, 0.5, {"labelled": teacher is None, "seed": config.seed, "progress_bar": False})]
+    assert trained == [[*originals, *found], originals]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from safetensors.torch import load_file
 
 from haystack_deformer.modeling import DeFormerForQuestionAnswering
 from haystack_deformer.passages import PassageTokenizer, load_tokenizer
-from haystack_deformer.squad import load_squad
+from haystack_deformer.squad import load_squad, split_held_out
+from haystack_deformer.training import data as data_module
 from haystack_deformer.training import matmul_attention
 from haystack_deformer.training.config import TrainingConfig
 from haystack_deformer.training.features import SquadFeatures, collate
@@ -90,9 +92,10 @@ def test_written_in_fp16(config: TrainingConfig, tmp_path: Path) -> None:
 
 
 def test_in_bfloat16_weights_stay_fp32(config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # transformers leaves the precision in the environment, and runs that follow in the process would take it
-    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")
+    monkeypatch.delenv("ACCELERATE_MIXED_PRECISION", raising=False)
     train(replace(config, max_steps=2, bf16=True), tmp_path, progress_bar=False)
+    # transformers leaves the precision in the environment, and runs that follow in the process would take it
+    assert "ACCELERATE_MIXED_PRECISION" not in os.environ
     before, after = weights(Path(config.model)), weights(tmp_path)
     assert {tensor.dtype for tensor in after.values()} == {torch.float32}
     assert all(torch.isfinite(tensor).all() for tensor in after.values())
@@ -160,6 +163,25 @@ class TestLostLoss:
             assert all(torch.isfinite(tensor).all() for tensor in load_file(checkpoint).values())
 
 
-def test_held_out_passages_take_no_part(config: TrainingConfig, tmp_path: Path) -> None:
+def test_held_out_passages_take_no_part(
+    config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not as those of other questions either."""
+    kept, held_out = (
+        {example.context for example in side} for side in split_held_out(load_squad(config.train)[0], 0.3)
+    )
+    assert len(kept) > 1
+    assert held_out
+    trained: set[str] = set()
+    features = data_module.SquadFeatures
+    monkeypatch.setattr(
+        data_module,
+        "SquadFeatures",
+        lambda examples, *args, **values: (
+            trained.update(example.context for example in examples) or features(examples, *args, **values)
+        ),
+    )
+    train(replace(config, held_out=0.3, hard_negatives=5.0, max_steps=1), tmp_path / "output", progress_bar=False)
+    assert trained == kept
     with pytest.raises(ValueError, match=r"is left to train on \(held_out=0\.999"):
         train(replace(config, held_out=0.9999999999), tmp_path, progress_bar=False)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from haystack_deformer.modeling import DeFormerForQuestionAnswering
+from haystack_deformer.modeling import DeFormerForQuestionAnswering, SpanLogits
 from haystack_deformer.passages import PassageTokenizer, load_tokenizer
 from haystack_deformer.squad import load_squad
 from haystack_deformer.training.features import SquadFeatures, collate
@@ -57,6 +57,15 @@ def test_in_bfloat16_wherever_it_is_asked(teacher: DeFormerForQuestionAnswering,
     assert output.start_logits.dtype == torch.bfloat16
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         torch.testing.assert_close(Teacher(teacher, 1, bf16=True)(inputs, asked).start_logits, output.start_logits)
+
+
+def test_states_that_are_not_compared_are_not_copied() -> None:
+    states, mask = torch.rand(2, 3, 4), torch.tensor([[True, True, False], [True, True, True]])
+    untouched: Any = None  # has no tokens to be taken
+    output = SpanLogits(None, torch.rand(2, 3), torch.rand(2, 3), (untouched, untouched, states), mask)
+    (kept,) = TeacherOutput.of(output, 1).token_states
+    assert kept.equal(states[mask])
+    assert TeacherOutput.of(output, 0).token_states == ()
 
 
 class TestEnsemble:
