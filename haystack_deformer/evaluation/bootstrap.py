@@ -39,6 +39,9 @@ def paired_bootstrap(
     """
     Percentile interval of the difference of means, resampling questions with both models' scores on them together.
 
+    Questions count as independent. Those on one passage are not quite, since a passage that one of the models
+    misreads is misread for all: of few passages with many questions each the interval is on the narrow side.
+
     Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
 
     :param scores: by question id.

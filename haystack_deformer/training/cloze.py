@@ -83,7 +83,7 @@ def make_cloze_file(
     if not asked:
         msg = (
             f"No question can be made of these {len(passages)} passages: sentences of {_WORDS.start} to "
-            f"{_WORDS.stop - 1} words that end in . ! or ? are needed."
+            f"{_WORDS.stop - 1} words that end in . ! or ? are needed (held_out={held_out})."
         )
         raise ValueError(msg)
     return save_questions(asked, path, name="cloze", held_out=held_out)

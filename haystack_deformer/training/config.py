@@ -59,7 +59,9 @@ class TrainingConfig:
     :param hard_negatives: passages of other questions that each question is asked of as well, on the average, among
         those most like it: a reader of retrieved passages has to tell which of them answers. With a teacher it says
         what is in them; without, they count as having no answer, but for those that hold one of the question's.
-    :param ce_weight: gamma, of the cross-entropy with the labels.
+    :param ce_weight: gamma, of the cross-entropy with the labels, its mean over a batch's labelled questions:
+        `unlabelled` ones beside them take nothing from the labels' weight, and the fewer labels a batch has, the more
+        each of them counts.
     :param kd_weight: alpha, of the divergence from the teacher's logits.
     :param lrs_weight: beta, of the squared difference from the teacher's states above the cut.
     :param temperature: by which the logits are divided before they are compared.

@@ -72,7 +72,10 @@ def make_mixed_file(
             ]
             asked.append((_mix(host, guest, rng), list(dict.fromkeys(drawn))[:per_passage]))
     if not asked:
-        msg = f"None of these {len(passages)} passages shares a word with another: they cannot be mixed."
+        msg = (
+            f"None of these {len(passages)} passages shares a word with another: they cannot be mixed "
+            f"(held_out={held_out})."
+        )
         raise ValueError(msg)
     return save_questions(asked, path, name="mixed", held_out=held_out)
 
