@@ -18,7 +18,12 @@ from haystack_deformer.document_stores.access import DocumentAccess
 from haystack_deformer.document_stores.batches import IDS_AT_ONCE, batches
 from haystack_deformer.document_stores.reference import REPRESENTATION_META_KEY
 from haystack_deformer.document_stores.repairs.sessions import undone_on_error, within_index
-from haystack_deformer.document_stores.repairs.tables import filled_indexes, matching, unindexed
+from haystack_deformer.document_stores.repairs.tables import (
+    filled_indexes,
+    find_meta_by_document,
+    matching,
+    unindexed,
+)
 from haystack_deformer.document_stores.stored_document import StoredDocument, text_of
 
 _IN_MEMORY = ("", ":memory:")
@@ -135,6 +140,8 @@ def give_threads_their_sessions(store: SQLDocumentStore) -> None:
     documents the one session stays, since every thread's own would keep a connection of the pool; and SQLite in memory
     can be used from one thread only.
 
+    It also makes the index in SQLite that the meta of a document is found by.
+
     :param store: after its `__init__`.
     """
     engine = store.session.get_bind()
@@ -142,6 +149,8 @@ def give_threads_their_sessions(store: SQLDocumentStore) -> None:
         store.session.close()
         event.listen(engine, "connect", _wait_for_others)
         store.session = scoped_session(sessionmaker(bind=engine))
+    # after the waiting is set: another process may be writing
+    find_meta_by_document(engine)
 
 
 def _wait_for_others(connection: Any, _record: Any) -> None:

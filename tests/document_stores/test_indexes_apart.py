@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,9 @@ import pytest
 from haystack.document_stores import SQLDocumentStore
 from haystack.document_stores.sql import MetaDocumentORM
 from haystack.schema import Document
-from sqlalchemy import event, text
 
 from haystack_deformer.document_stores import REPRESENTATION_META_KEY
 from haystack_deformer.document_stores.repairs import narrow_reads
-from haystack_deformer.document_stores.repairs.vector_numbers import contents_of, renumber, vector_numbers
 from tests.document_stores.embedded import DIMENSION, document
 from tests.document_stores.sql_store import DeFormerSQLDocumentStore
 
@@ -99,71 +96,6 @@ def test_documents_of_one_index_are_read_as_the_parent_reads_them(
         assert found or given == {"index": "none"}
     store.use_windowed_query = False
     assert {one.id for one in store._query()} == {str(number) for number in range(9)}
-
-
-@pytest.fixture(params=["document_index", "name"])
-def explained(request: pytest.FixtureRequest, make_faiss: Any) -> Any:
-    """A store with SQLite's indexes made in an order that misleads it, and how it does what it is asked."""
-    store = make_faiss(embedding_dim=DIMENSION)
-    store.write_documents([document(number) for number in range(4)])
-    session, engine = store.session, store.session.get_bind()
-    misleading = f"ix_meta_document_{request.param}"
-    session.execute(text(f"DROP INDEX {misleading}"))
-    session.execute(text(f"CREATE INDEX {misleading} ON meta_document ({request.param})"))
-    session.commit()
-    steps: list[str] = []
-
-    def explain(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
-        if statement.startswith(("SELECT", "DELETE", "UPDATE")):
-            cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters[0] if many else parameters)
-            steps.extend(row[-1] for row in cursor.fetchall())
-
-    def look(task: Callable[[], Any]) -> list[str]:
-        steps.clear()
-        event.listen(engine, "before_cursor_execute", explain)
-        try:
-            task()
-        finally:
-            event.remove(engine, "before_cursor_execute", explain)
-            session.rollback()
-        return list(steps)
-
-    return store, look
-
-
-def test_rows_are_found_without_going_through_all(explained: Any) -> None:
-    store, look = explained
-    keys = [store.representations.key(f"paris {number}") for number in range(3)]
-
-    def overwrite() -> None:
-        with store._access.changing("document"):
-            store.session.query(MetaDocumentORM).filter_by(document_id="1").delete()
-
-    # it asks for the beginnings of its batches: Haystack's own way
-    def goes_through_all() -> Any:
-        return list(store._query())
-
-    tasks: list[Callable[[], Any]] = [
-        lambda: list(store._access.by_ids(["1", "2", "3"])),
-        lambda: list(store._access.by_ids(["1", "2", "3"], "document")),
-        lambda: list(store._access.documents("document", batch_size=2)),
-        lambda: store._access.referring([key.hex() for key in keys]),
-        lambda: store._access.set_references("document", {"1": "0" * 32, "2": "1" * 32}),
-        lambda: vector_numbers(store.session, "document", ["1", "2", "3"]),
-        lambda: contents_of(store.session, "document", ["1", "2", "3"]),
-        lambda: store._forget_meta("document", ["1", "2", "3"]),
-        lambda: renumber(store.session, "document", {2: 9}),
-        goes_through_all,
-        lambda: store.get_documents_by_vector_ids(["0", "1"]),
-        overwrite,
-    ]
-    for number, task in enumerate(tasks):
-        steps = look(task)
-        assert steps, number
-        for step in steps:
-            assert "document_index=?" not in step, (number, steps)
-            assert "(name=?" not in step, (number, steps)
-            assert not step.startswith("SCAN document") or task is goes_through_all, (number, steps)
 
 
 def test_outside_of_a_write_nothing_is_narrowed(make_faiss: Any) -> None:

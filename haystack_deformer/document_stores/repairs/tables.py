@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from typing import Any
 
@@ -15,15 +16,37 @@ from haystack.document_stores.filter_utils import (
 )
 from haystack.document_stores.sql import DocumentORM, MetaDocumentORM
 from haystack.schema import FilterType
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, or_, select, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import aliased
 
 from haystack_deformer.document_stores.repairs.filters import comparisons
 from haystack_deformer.document_stores.repairs.meta_order import OrderedMeta
 
+logger = logging.getLogger(__name__)
+
 _CONDITIONS = 900
 _VALUES = 15_000
 """Of filters at most: a whole number is spelled twice."""
+
+
+def find_meta_by_document(engine: Any) -> None:
+    """
+    Give SQLite an index for what Haystack's own queries ask of the table of meta: that of one document in one index.
+
+    Haystack makes one of each column alone, and SQLite does not know which of them leads to few rows: see `unindexed`.
+    The planners of other databases know. A database that may not be written to is asked as it is.
+
+    :param engine: of the store, whose tables are there.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    statement = "CREATE INDEX IF NOT EXISTS ix_meta_document_of_document ON meta_document (document_id, document_index)"
+    try:
+        with engine.begin() as connection:
+            connection.execute(text(statement))
+    except OperationalError as error:
+        logger.info("Meta may be found slowly, the database takes no index for it: %s", error.orig)
 
 
 def unindexed(column: Any) -> Any:
