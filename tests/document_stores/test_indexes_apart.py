@@ -94,8 +94,6 @@ def test_documents_of_one_index_are_read_as_the_parent_reads_them(
         found, parents = list(store._query(**given)), list(SQLDocumentStore._query(store, **given))
         assert [one.to_dict() for one in found] == [one.to_dict() for one in parents], given
         assert found or given == {"index": "none"}
-    store.use_windowed_query = False
-    assert {one.id for one in store._query()} == {str(number) for number in range(9)}
 
 
 def test_outside_of_a_write_nothing_is_narrowed(make_faiss: Any) -> None:

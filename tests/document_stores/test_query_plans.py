@@ -13,7 +13,7 @@ from haystack.schema import Document
 from sqlalchemy import event, text
 
 from haystack_deformer.document_stores.repairs.vector_numbers import contents_of, renumber, vector_numbers
-from tests.document_stores.embedded import DIMENSION, document
+from tests.document_stores.embedded import DIMENSION, Retriever, assert_found, document
 
 
 def make_last(session: Any, column: str) -> None:
@@ -59,7 +59,7 @@ def test_rows_are_found_without_going_through_all(misleading: Any) -> None:
         with store._access.changing("document"):
             store.session.query(MetaDocumentORM).filter_by(document_id="1").delete()
 
-    # it asks for the beginnings of its batches: Haystack's own way
+    # it asks for all ids
     def goes_through_all() -> Any:
         return list(store._query())
 
@@ -84,6 +84,19 @@ def test_rows_are_found_without_going_through_all(misleading: Any) -> None:
             assert "document_index=?" not in step, (number, steps)
             assert "(name=?" not in step, (number, steps)
             assert not step.startswith("SCAN document") or task is goes_through_all, (number, steps)
+
+
+def test_what_is_read_in_batches_is_looked_for_once(make_faiss: Any) -> None:
+    store = make_faiss(embedding_dim=DIMENSION, similarity="l2")
+    store.write_documents([document(number, embedded=False) for number in range(6)])
+    steps = plan(store, lambda: list(store._query(filters={"parity": 1}, batch_size=1)))
+    assert sum("SUBQUERY" in step for step in steps) == 1, steps
+    retriever = Retriever()
+    steps = plan(store, lambda: store.update_embeddings(retriever, update_existing_embeddings=False, batch_size=2))
+    assert sum("vector_id=?" in step for step in steps) == 1, steps
+    # the first is the one that the dimension is checked on
+    assert [len(ids) for ids in retriever.given] == [1, 2, 2, 2]
+    assert_found(store)
 
 
 @pytest.fixture(params=["made by it", "made by Haystack"])

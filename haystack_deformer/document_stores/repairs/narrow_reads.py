@@ -10,7 +10,7 @@ from haystack.schema import Document, FilterType
 
 from haystack_deformer.document_stores.batches import IDS_AT_ONCE, batches
 from haystack_deformer.document_stores.parents import FAISSStore
-from haystack_deformer.document_stores.repairs.tables import matching
+from haystack_deformer.document_stores.repairs.tables import matching, with_ids
 
 _COLUMNS = (DocumentORM.id, DocumentORM.content, DocumentORM.content_type, DocumentORM.vector_id)
 
@@ -26,15 +26,25 @@ class NarrowReads(FAISSStore):
         only_documents_without_embedding: bool = False,
         batch_size: int = 10_000,
     ) -> Iterator[Document]:
-        """As the parent does, which gives documents the meta that any index has of their ids, and filters by it."""
+        """
+        As the parent does, which gives documents the meta that any index has of their ids, and filters by it.
+
+        It also looks for all documents again at every batch of them. Here their ids are read once, which are small
+        beside the vectors that are in memory.
+        """
         index = index or self.index
-        query = matching(self.session.query(*_COLUMNS), index, filters)
+        query = matching(self.session.query(DocumentORM.id), index, filters)
         # the index by name as well: with it, and not without, the database finds numbers without looking at every row
         if only_documents_without_embedding:
             query = query.filter(DocumentORM.index == index, DocumentORM.vector_id.is_(None))
         if vector_ids:
             query = query.filter(DocumentORM.index == index, DocumentORM.vector_id.in_(vector_ids))
-        rows = self._windowed_query(query, DocumentORM.id, batch_size) if self.use_windowed_query else query
+        ids = [identifier for (identifier,) in query.order_by(DocumentORM.id)]
+        rows = (
+            row
+            for some in batches(ids, IDS_AT_ONCE)
+            for row in with_ids(self.session.query(*_COLUMNS), index, some).order_by(DocumentORM.id)
+        )
         for batch in batches(rows, batch_size):
             yield from self._with_meta(batch, index)
 
