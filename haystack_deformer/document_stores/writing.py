@@ -57,7 +57,7 @@ class DocumentWriter:
             write([document for document in documents if document.id in there])
         keys = self._states.keys(documents)
         texts: dict[bytes, str] = {}
-        # by id, those that the parent passes over, unless they are deleted meanwhile
+        # by id, those with a text that are not written, unless what is there is deleted meanwhile
         passed_over: dict[str, tuple[bytes, str]] = {}
         seen: set[str] = set()
         for document, key in zip(documents, keys, strict=True):
@@ -70,12 +70,19 @@ class DocumentWriter:
         with self._keeper.writing([*texts, *(key for key, _ in passed_over.values())]):
             self._compute_missing(texts)
             with self._keeper.lock:
-                if passed_over:
-                    there = {document.id for document in self._access.by_ids(passed_over, index)}
+                if there:
+                    there = {document.id for document in self._access.by_ids(there, index)}
                     self._compute_missing(dict(text for name, text in passed_over.items() if name not in there))
                 replaced = list(self._access.by_ids(ids, index)) if mode == "overwrite" else []
-                with self._access.changing(index):
-                    write([self._prepared(document, key) for document, key in zip(documents, keys, strict=True)])
+                # those that are there are not handed on: parents look for them by one list in another
+                chosen = [
+                    self._prepared(document, key)
+                    for document, key in zip(documents, keys, strict=True)
+                    if document.id not in there
+                ]
+                if chosen or not documents:
+                    with self._access.changing(index):
+                        write(chosen)
                 self._access.note_index(index)
         self._release(replaced, documents, index)
 

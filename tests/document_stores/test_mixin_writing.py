@@ -1,4 +1,4 @@
-"""Writing: states before documents, in every mode of duplicates, for texts of every kind."""
+"""Writing: states before documents, for texts of every kind; see test_mixin_duplicates.py for ids that are there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from haystack.document_stores import FAISSDocumentStore, InMemoryDocumentStore
-from haystack.errors import DuplicateDocumentError
 from haystack.schema import Document
 
 from haystack_deformer.document_stores import REPRESENTATION_META_KEY
@@ -71,57 +70,6 @@ def test_equal_texts_are_computed_once_and_present_ones_never(store: Any, comput
     assert computed == [PARIS]
     store.write_documents([Document(content=PARIS, id="3"), Document(content=BERLIN, id="4")])
     assert computed == [PARIS, BERLIN]
-
-
-def test_skip_computes_nothing_for_what_is_skipped(store: Any, computed: list[str], stored: Any) -> None:
-    store.write_documents([Document(content=PARIS, id="1")])
-    store.write_documents(
-        [
-            Document(content=BERLIN, id="1"),
-            Document(content=ROME, id="2"),
-            Document(content="the first of an id is written", id="2"),
-        ],
-        duplicate_documents="skip",
-    )
-    assert computed == [PARIS, ROME]
-    assert {d.id: d.content for d in store.get_all_documents()} == {"1": PARIS, "2": ROME}
-    assert stored(store, PARIS, ROME) == [PARIS, ROME]
-
-
-def test_skip_computes_what_is_deleted_before_the_write(
-    store: Any, computed: list[str], stored: Any, monkeypatch: Any
-) -> None:
-    store.write_documents([Document(content=PARIS, id="1")])
-    keys = store._writer._states.keys
-
-    def keys_while_another_deletes(documents: Any) -> Any:
-        store.delete_documents(ids=["1"])
-        return keys(documents)
-
-    # after the look at what is there
-    monkeypatch.setattr(store._writer._states, "keys", keys_while_another_deletes)
-    store.write_documents(
-        [Document(content=PARIS, id="1"), Document(content=BERLIN, id="2")], duplicate_documents="skip"
-    )
-    assert computed == [PARIS, BERLIN, PARIS]
-    assert stored(store, PARIS, BERLIN) == [PARIS, BERLIN]
-    assert store.get_document_count() == 2
-
-
-def test_fail_raises_the_parents_error_and_leaves_nothing(store: Any, computed: list[str], stored: Any) -> None:
-    store.write_documents([Document(content=PARIS, id="1")])
-    with pytest.raises(DuplicateDocumentError):
-        store.write_documents(
-            [Document(content=BERLIN, id="2"), Document(content=ROME, id="1")], duplicate_documents="fail"
-        )
-    assert computed == [PARIS]
-    assert [d.id for d in store.get_all_documents()] == ["1"]
-    assert stored(store, PARIS, BERLIN, ROME) == [PARIS]
-
-
-def test_fail_without_duplicates_writes(store: Any, stored: Any) -> None:
-    store.write_documents([Document(content=PARIS, id="1")], duplicate_documents="fail")
-    assert stored(store, PARIS) == [PARIS]
 
 
 def test_overwrite_with_new_text_takes_the_old_states_away(store: Any, stored: Any) -> None:
