@@ -63,3 +63,10 @@ def test_filters_that_cannot_be_read_and_indexes_that_cannot_narrow(make_faiss: 
     index.add(np.stack([vector(number) for number in range(4)]))
     with pytest.raises(ValueError, match=r"IndexLSH cannot search with filters: take .*'Flat'"):
         search_among(index, vector(0)[None], [1, 2], 1)
+
+
+def test_numbers_of_vectors_that_are_not_there() -> None:
+    index = faiss.IndexFlatL2(DIMENSION)
+    index.add(np.stack([vector(number) for number in range(10)]))
+    assert set(search_among(index, vector(0)[None], [9, 2, 10, 10**30], 4)) == {2, 9}
+    assert search_among(index, vector(0)[None], [10], 4) == {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any
 
 from haystack.document_stores.sql import DocumentORM
@@ -26,7 +26,8 @@ def vector_numbers(session: Any, index: str, ids: Collection[str]) -> dict[str, 
     """
     found: dict[str, int] = {}
     for batch in batches(ids, IDS_AT_ONCE):
-        found.update(_numbers(with_ids(session.query(DocumentORM.id, DocumentORM.vector_id), index, batch)))
+        rows = with_ids(session.query(DocumentORM.id, DocumentORM.vector_id), index, batch)
+        found.update((identifier, int(number)) for identifier, number in rows if _is_number(number))
     return found
 
 
@@ -38,14 +39,13 @@ def numbers_left(session: Any, index: str, filters: FilterType) -> list[int]:
     :param index: where.
     :param filters: which, in any form that `get_all_documents` takes.
     """
-    query = matching(session.query(DocumentORM.id, DocumentORM.vector_id), index, filters)
-    return [number for _, number in _numbers(query)]
+    rows = matching(session.query(DocumentORM.vector_id), index, filters).filter(DocumentORM.vector_id.isnot(None))
+    return [int(number) for (number,) in rows if _is_number(number)]
 
 
-def _numbers(query: Any) -> Iterator[tuple[str, int]]:
-    """Ids and numbers of those that have one; a plain store takes whatever stands in a document's meta for it."""
-    rows = query.filter(DocumentORM.vector_id.isnot(None))
-    return ((identifier, int(number)) for identifier, number in rows if number.isdecimal())
+def _is_number(number: str | None) -> bool:
+    """Whether a document has a vector; a plain store takes whatever stands in a document's meta for its number."""
+    return number is not None and number.isdecimal()
 
 
 def digest_of_numbers(session: Any, index: str) -> str:
