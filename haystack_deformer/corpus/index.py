@@ -129,7 +129,7 @@ class CorpusIndex:
 
     def _sync(self, documents: Sequence[Document]) -> SyncReport:
         wanted = {document.id: document for document in documents}
-        there = {document.id for document in self.document_store.get_all_documents_generator()}
+        there = set(self.document_store.get_document_ids())
         gone = sorted(there - wanted.keys())
         new = [document for name, document in wanted.items() if name not in there]
         interrupted = self._unfinished.exists()

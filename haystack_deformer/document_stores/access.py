@@ -132,6 +132,15 @@ class DocumentAccess:
             if len(batch) < batch_size:
                 return
 
+    def ids(self, index: str, filters: FilterType | None) -> set[str]:
+        """
+        The ids of the documents of an index.
+
+        :param index: where.
+        :param filters: which; None: all.
+        """
+        return {document.id for document in self.documents(index, filters)}
+
     def by_ids(self, ids: Collection[str], index: str | None = None) -> Iterable[StoredDocument]:
         """
         Go through the documents with some ids, of which not all are held at once.

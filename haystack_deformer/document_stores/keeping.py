@@ -81,7 +81,7 @@ class StateKeeper:
                     for key in self._pending:
                         self._deferred.setdefault(key, set())
                 return
-            going = set(ids or ()) or {document.id for document in self._access.documents(index, filters)}
+            going = set(ids or ()) or self._access.ids(index, filters)
             # keys in place of the texts, which may not fit into memory together; should the model not load, then before
             # a document is gone; in every index, since some parents delete an id from all
             had = self._keyed(self._access.by_ids(going))

@@ -21,6 +21,7 @@ from haystack_deformer.document_stores.repairs.sessions import undone_on_error, 
 from haystack_deformer.document_stores.repairs.tables import (
     filled_indexes,
     find_meta_by_document,
+    ids_of,
     matching,
     unindexed,
 )
@@ -77,6 +78,10 @@ class SQLDocumentAccess(DocumentAccess):
             if len(batch) < batch_size:
                 return
             further = DocumentORM.id > batch[-1].id
+
+    def ids(self, index: str, filters: FilterType | None) -> set[str]:
+        """The ids of the documents of an index, without their texts: see :meth:`DocumentAccess.ids`."""
+        return set(ids_of(self.store.session, index, filters))
 
     def by_ids(self, ids: Collection[str], index: str | None = None) -> Iterator[StoredDocument]:
         """The documents with some ids: see :meth:`DocumentAccess.by_ids`."""

@@ -66,6 +66,14 @@ def test_only_what_changed_is_embedded(open_index: Callable[[], Any], embedded: 
     assert passages(open_index(), "what is in paris") == set(changed.values())
 
 
+def test_what_is_there_is_told_by_ids_alone(open_index: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    index = open_index()
+    index.sync(text_documents(TEXTS))
+    for read in ("get_all_documents", "get_all_documents_generator", "get_documents_by_id"):
+        monkeypatch.setattr(index.document_store, read, lambda *_, **__: pytest.fail("documents were read"))
+    assert index.sync(text_documents(TEXTS)).kept == 2
+
+
 def test_a_file_of_another_name_keeps_its_states(
     open_index: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,8 +10,9 @@ import pytest
 from haystack.document_stores import InMemoryDocumentStore
 from haystack.schema import Document
 
+from haystack_deformer.document_stores import sql
 from haystack_deformer.document_stores.repairs.vectors import SteadyVectors
-from haystack_deformer.document_stores.stored_document import StoredDocument
+from haystack_deformer.document_stores.stored_document import StoredDocument, text_of
 from haystack_deformer.representations import StoreFullError, StoreReadOnlyError
 
 PARIS, BERLIN, ROME = "paris is in france", "berlin is in germany", "a river in the city"
@@ -124,6 +125,16 @@ def test_a_small_delete_reads_little(filled: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(filled.representations, "key", lambda text: hashed.append(text) or key(text))
     filled.delete_documents(ids=["1"])
     assert set(hashed) == {PARIS}
+
+
+def test_deleting_by_filter_reads_each_text_once(make_faiss: Any, monkeypatch: Any) -> None:
+    store = make_faiss()
+    store.write_documents([Document(content=text, meta={"kind": text == ROME}) for text in ALL])
+    read: list[Any] = []
+    monkeypatch.setattr(sql, "text_of", lambda content, kind: read.append(content) or text_of(content, kind))
+    store.delete_documents(filters={"kind": False})
+    assert sorted(read) == [BERLIN, PARIS]
+    assert [found.content for found in store.get_all_documents()] == [ROME]
 
 
 def test_no_text_is_held_while_documents_go(filled: Any, stored: Any) -> None:

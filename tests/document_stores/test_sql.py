@@ -97,6 +97,15 @@ def test_pages_through_an_index(make_faiss: Any) -> None:
     assert store._access.count("document", {"kind": {"$in": ["a"]}}) == 1
 
 
+def test_ids_of_documents(make_faiss: Any) -> None:
+    store = make_faiss()
+    store.write_documents([Document(content=PARIS, id=name, meta={"kind": name < "b"}) for name in "cab"])
+    store.write_documents([Document(content=PARIS, id="d")], index="other")
+    assert store.get_document_ids() == ["a", "b", "c"]
+    assert store.get_document_ids(filters={"kind": True}) == ["a"]
+    assert store.get_document_ids("other") == ["d"]
+
+
 def test_the_empty_text_is_an_id_like_others(make_faiss: Any) -> None:
     store = make_faiss()
     store.write_documents([Document(content=PARIS, id="", meta={"k": "a"}), Document(content=BERLIN, meta={"k": "b"})])

@@ -10,7 +10,7 @@ from haystack.schema import Document, FilterType
 
 from haystack_deformer.document_stores.batches import IDS_AT_ONCE, batches
 from haystack_deformer.document_stores.parents import FAISSStore
-from haystack_deformer.document_stores.repairs.tables import matching, with_ids
+from haystack_deformer.document_stores.repairs.tables import ids_of, matching, with_ids
 
 _COLUMNS = (DocumentORM.id, DocumentORM.content, DocumentORM.content_type, DocumentORM.vector_id)
 
@@ -69,6 +69,16 @@ class NarrowReads(FAISSStore):
             found.update({document.meta["vector_id"]: document for document in self._with_meta(list(rows), index)})
         return [found[number] for number in dict.fromkeys(vector_ids) if number in found]
 
+    def get_document_ids(self, index: str | None = None, filters: FilterType | None = None) -> list[str]:
+        """
+        The ids of documents, without reading more of them; no parent has this.
+
+        :param index: where; None: the default index.
+        :param filters: which, in any form that `get_all_documents` takes; None: all.
+        :return: in order.
+        """
+        return ids_of(self.session, index or self.index, filters)
+
     def get_document_count(
         self,
         filters: FilterType | None = None,
@@ -117,7 +127,6 @@ class NarrowReads(FAISSStore):
     def _validate_embedding_dimension(self, retriever: Any, index: str | None = None) -> None:
         """As the parent does, which reads all documents to embed the first."""
         index = index or self.index
-        first = next(iter(self._access.documents(index, batch_size=1)))
-        documents = self.get_documents_by_id([first.id], index=index)
-        embeddings = retriever.embed_documents(documents)
+        first = self.session.query(*_COLUMNS).filter(DocumentORM.index == index).limit(1)
+        embeddings = retriever.embed_documents(self._with_meta(list(first), index))
         self._validate_embeddings_shape(embeddings=embeddings, num_documents=1, embedding_dim=self.embedding_dim)

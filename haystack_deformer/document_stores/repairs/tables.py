@@ -103,6 +103,18 @@ def matching(query: Any, index: str, filters: FilterType | None) -> Any:
     return query
 
 
+def ids_of(session: Any, index: str, filters: FilterType | None = None) -> list[str]:
+    """
+    The ids of documents, in order, without anything else of them.
+
+    :param session: of the store.
+    :param index: where.
+    :param filters: which; None: all.
+    """
+    query = matching(session.query(DocumentORM.id), index, filters).order_by(DocumentORM.id)
+    return [identifier for (identifier,) in query]
+
+
 def _check_size(filters: FilterType) -> None:
     """Before the database says so: SQLite's expressions are at most 1,000 deep, with at most 32,766 values."""
     compared = [comparison.value for comparison in comparisons(filters)]

@@ -121,8 +121,8 @@ class SteadyVectors(FaissIndexes, SavedVectors, FilteredSearch, NarrowReads, Nar
                 return
             going = list(ids or ())
             if filters:
-                found = {document.id for document in self._access.documents(index, filters)}
-                going = [identifier for identifier in going if identifier in found] if ids else list(found)
+                found = self.get_document_ids(index, filters)
+                going = sorted(set(found).intersection(going)) if ids else found
             numbers = set(vector_numbers(self.session, index, going).values())
             for batch in batches(going, IDS_AT_ONCE):
                 with_ids(self.session.query(DocumentORM), index, batch).delete(synchronize_session=False)
