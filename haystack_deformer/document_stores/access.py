@@ -8,12 +8,13 @@ from itertools import islice
 from typing import Any
 
 from haystack.document_stores import BaseDocumentStore
-from haystack.schema import FilterType
+from haystack.schema import Document, FilterType
 
 from haystack_deformer.document_stores.batches import IDS_AT_ONCE, batches
 from haystack_deformer.document_stores.reference import REPRESENTATION_META_KEY, references_shown
 from haystack_deformer.document_stores.stored_document import StoredDocument
 from haystack_deformer.document_stores.thread_value import ThreadValue
+from haystack_deformer.document_stores.unfit import check_content, check_embedding
 
 
 class DocumentAccess:
@@ -52,6 +53,16 @@ class DocumentAccess:
         """The argument for those of the store's methods that take headers: empty where none are to be sent."""
         headers = self._sent.get()
         return {} if headers is None else {"headers": headers}
+
+    def check_fit(self, document: Document) -> None:
+        """
+        Refuse a document that the store cannot hold as it is.
+
+        :param document: to be written.
+        :raises UnfitDocumentError: names the document and what is wrong with it.
+        """
+        check_content(document)
+        check_embedding(document)
 
     def changing(self, index: str) -> AbstractContextManager[None]:  # noqa: ARG002  # for those that need it
         """

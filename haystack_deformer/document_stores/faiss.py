@@ -14,7 +14,7 @@ from haystack_deformer.document_stores.arguments import REPRESENTATION_PARAMETER
 from haystack_deformer.document_stores.mixin import DeFormerDocumentStoreMixin
 from haystack_deformer.document_stores.repairs.vectors import SteadyVectors
 from haystack_deformer.document_stores.sql import give_threads_their_sessions, path_beside
-from haystack_deformer.document_stores.unfit import check_classification, check_embedding_length
+from haystack_deformer.document_stores.unfit import check_embedding_length
 from haystack_deformer.parameters import as_bool, as_int
 
 _BESIDE_THE_PATHS = ("validate_index_sync", *REPRESENTATION_PARAMETERS)
@@ -202,7 +202,6 @@ class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, SteadyVectors, FAIS
         remedy = f"the store is for {self.embedding_dim} numbers: give another embedding_dim, or other embeddings."
         for document in documents:
             check_embedding_length(document, self.embedding_dim, remedy)
-            check_classification(document.meta)
         super()._check_fit(documents, index)
 
     def _validate_params_load_from_disk(self, sig: Signature, locals: Dict[str, Any]) -> None:  # noqa: A002

@@ -12,7 +12,6 @@ from haystack_deformer.document_stores.batches import batches
 from haystack_deformer.document_stores.holding import HoldsRepresentations
 from haystack_deformer.document_stores.reference import REPRESENTATION_META_KEY
 from haystack_deformer.document_stores.repairs.filters import check_filters, checked_ids
-from haystack_deformer.document_stores.unfit import check_content, check_embedding
 from haystack_deformer.parameters import as_int, as_optional_int
 
 logger = logging.getLogger(__name__)
@@ -235,5 +234,4 @@ class DeFormerDocumentStoreMixin(HoldsRepresentations):
     def _check_fit(self, documents: Sequence[Document], index: str) -> None:  # noqa: ARG002  # stores over it ask
         """Refuse documents that the store cannot hold as they are, before their states are computed."""
         for document in documents:
-            check_content(document)
-            check_embedding(document)
+            self._access.check_fit(document)

@@ -9,7 +9,7 @@ from typing import Any
 
 from haystack.document_stores import SQLDocumentStore
 from haystack.document_stores.sql import DocumentORM, MetaDocumentORM
-from haystack.schema import FilterType
+from haystack.schema import Document, FilterType
 from sqlalchemy import and_, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import aliased, scoped_session, sessionmaker
@@ -26,6 +26,7 @@ from haystack_deformer.document_stores.repairs.tables import (
     unindexed,
 )
 from haystack_deformer.document_stores.stored_document import StoredDocument, text_of
+from haystack_deformer.document_stores.unfit import check_sql_meta
 
 _IN_MEMORY = ("", ":memory:")
 _BUSY_SECONDS = 120
@@ -45,6 +46,11 @@ class SQLDocumentAccess(DocumentAccess):
 
     derived_meta = frozenset({"vector_id"})
     knows_all_indexes = True
+
+    def check_fit(self, document: Document) -> None:
+        """Its meta as well: see :meth:`DocumentAccess.check_fit`."""
+        super().check_fit(document)
+        check_sql_meta(document)
 
     @contextmanager
     def changing(self, index: str) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -84,3 +85,25 @@ def check_classification(meta: dict[str, Any]) -> None:
             f"{given!r:.200}."
         )
         raise UnfitDocumentError(msg)
+
+
+def check_sql_meta(document: Document) -> None:
+    """
+    Refuse meta that stores in SQL, which keep it as JSON, cannot hold.
+
+    :param document: of any kind.
+    :raises UnfitDocumentError: names the document and the field.
+    """
+    meta = document.meta or {}
+    check_classification(meta)
+    for name, value in meta.items():
+        # the parents make of its details a text, whatever they are
+        kept = [value[part] for part in _CLASSIFICATION[:2]] if name == "classification" else value
+        try:
+            json.dumps(kept)
+        except (TypeError, ValueError, RecursionError) as error:
+            msg = (
+                f"The field meta.{name} of the document {document.id!r} is {value!r:.200}, which a store over SQL "
+                f"cannot keep ({error}): give texts, numbers, booleans, None, or lists and objects of such."
+            )
+            raise UnfitDocumentError(msg) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from haystack.schema import Document
 
 from haystack_deformer.document_stores.unfit import UnfitDocumentError
+from tests.document_stores.sql_store import DeFormerSQLDocumentStore
 
 WHOLE = {"label": "city", "score": 0.5, "details": {"city": 0.5}}
 
@@ -64,11 +67,42 @@ def test_a_table_that_is_none(store: Any) -> None:
     assert store.get_document_count() == 1
 
 
+@pytest.fixture(params=["faiss", "sql"])
+def sql_store(request: pytest.FixtureRequest, make_faiss: Any, tiny_deformer: Path, tmp_path: Path) -> Any:
+    """A store over SQL of either kind."""
+    if request.param == "faiss":
+        return make_faiss()
+    return DeFormerSQLDocumentStore(f"sqlite:///{tmp_path}/x.db", deformer_model=str(tiny_deformer))
+
+
 @pytest.mark.parametrize("given", ["city", None, {"label": "city", "score": 1}], ids=str)
-def test_a_classification_that_sql_cannot_take_apart(make_faiss: Any, given: Any) -> None:
-    store = make_faiss()
+def test_a_classification_that_sql_cannot_take_apart(sql_store: Any, given: Any) -> None:
     with pytest.raises(UnfitDocumentError, match=r"meta\.classification must be an object with \['label'"):
-        store.write_documents([Document(content="paris", meta={"classification": given})])
-    assert store.get_document_count() == 0
-    store.write_documents([Document(content="paris", meta={"classification": dict(WHOLE)})])
-    assert store.get_document_count() == 1
+        sql_store.write_documents([Document(content="paris", meta={"classification": given})])
+    assert sql_store.get_document_count() == 0
+    sql_store.write_documents([Document(content="paris", meta={"classification": dict(WHOLE)})])
+    assert sql_store.get_document_count() == 1
+
+
+@pytest.mark.parametrize(
+    ("meta", "message"),
+    [
+        ({"when": date(2024, 1, 1)}, r"field meta\.when .* 'unfit' is datetime\.date\(.*date is not JSON"),
+        ({"a": 1, "b": [{"c": np.float32(1)}]}, r"field meta\.b .* 'unfit' .*float32 is not JSON .*: give texts"),
+        ({"classification": {**WHOLE, "label": {1}}}, r"field meta\.classification .* 'unfit' .*set is not JSON"),
+    ],
+)
+def test_meta_that_is_not_json(sql_store: Any, computed: list[str], meta: Any, message: str) -> None:
+    with pytest.raises(UnfitDocumentError, match=message):
+        sql_store.write_documents([{"content": "london"}, {"content": "berlin", "meta": meta, "id": "unfit"}])
+    assert (sql_store.get_document_count(), computed) == (0, [])
+    # of this one the parents make a text
+    details = {"classification": {**WHOLE, "details": {"when": date(2024, 1, 1)}}}
+    sql_store.write_documents([{"content": "berlin", "meta": details}])
+    assert sql_store.get_document_count() == 1
+
+
+def test_memory_takes_all_meta(make_memory: Any) -> None:
+    store = make_memory()
+    store.write_documents([{"content": "berlin", "meta": {"when": date(2024, 1, 1), "classification": "city"}}])
+    assert store.get_all_documents()[0].meta == {"when": date(2024, 1, 1), "classification": "city"}
