@@ -109,3 +109,16 @@ def test_deleted_by_filters_in_sql(make_faiss: Any) -> None:
     assert store.get_label_count() == 2
     store.delete_labels(filters={"query": ["which"], "id": ["a"]})
     assert (store.get_label_count(), store.get_label_count(index="other")) == (1, 1)
+
+
+def test_labels_are_deleted_with_their_index(make_memory: Any) -> None:
+    """As Haystack's tutorials clean up: `delete_documents` of an index, whatever is in it."""
+    store = make_memory(use_bm25=True)
+    store.write_documents([Document(content="paris")])
+    for index in ("label", "feedback"):
+        store.write_labels([label("a"), label("b")], index=index)
+        store.delete_documents(index=index, ids=["a"])
+        assert [left.id for left in store.get_all_labels(index=index)] == ["b"]
+        store.delete_documents(index=index)
+        assert store.get_label_count(index=index) == 0
+    assert (store.get_document_count(), store.describe_representations()["count"]) == (1, 1)

@@ -46,11 +46,13 @@ class GuardedMemory(Guarded):
             store.write_labels(labels, index, *args, **kwargs)
 
     def delete_documents(self, index: str | None = None, *args: Any, **kwargs: Any) -> None:
-        """As the parent does, which deletes labels as well."""
+        """As the parent does; of an index of labels those, of which it would find none by ids and filters."""
         store: Any = super()
         with self.guard:
-            self.check_kind(index, Document)
-            store.delete_documents(index, *args, **kwargs)
+            if not self._is_of_others(index, Document):
+                store.delete_documents(index, *args, **kwargs)
+                return
+        self.delete_labels(index, *args, **kwargs)
 
     def delete_labels(self, index: str | None = None, *args: Any, **kwargs: Any) -> None:
         """As the parent does, which deletes documents as well, and would leave their states."""
@@ -67,12 +69,16 @@ class GuardedMemory(Guarded):
         :param kind: `Document` or `Label`.
         :raises ValueError: names the index.
         """
-        store: Any = self
-        other, default = ("labels", store.label_index) if kind is Document else ("documents", store.index)
-        held = next(iter(store.indexes.get(index, {}).values()), None)
-        if index == default or not isinstance(held, (kind, type(None))):
+        if self._is_of_others(index, kind):
+            other = "labels" if kind is Document else "documents"
             msg = f"The index {index!r} is of {other} in this store: give another for {kind.__name__.lower()}s."
             raise ValueError(msg)
+
+    def _is_of_others(self, index: str | None, kind: type) -> bool:
+        store: Any = self
+        held = next(iter(store.indexes.get(index, {}).values()), None)
+        others = store.label_index if kind is Document else store.index
+        return index == others or not isinstance(held, (kind, type(None)))
 
     def query(self, *args: Any, **kwargs: Any) -> list[Any]:
         """As the parent does, which passes over filters, and raises where there was never a text, or none is left."""
