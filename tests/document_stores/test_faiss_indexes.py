@@ -68,6 +68,17 @@ def test_writing_without_vectors_after_a_restart(reopened: Any) -> None:
     assert [_nearest(reopened, number) for number in (4, 5, 6, 7)] == ["paris 4", "paris 5", "paris 6", "paris 7"]
 
 
+def test_only_stores_that_need_it_call_for_embeddings(
+    make_faiss: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    plain = FAISSDocumentStore(sql_url=f"sqlite:///{tmp_path}/plain.db", embedding_dim=DIMENSION, progress_bar=False)
+    for store, calls in ((make_faiss(embedding_dim=DIMENSION), False), (plain, True)):
+        caplog.clear()
+        store.write_documents([document(1)])
+        store.write_documents([document(1), document(2)])
+        assert ("call `update_embeddings`" in caplog.text) == calls
+
+
 def test_vectors_into_a_store_opened_without_them(make_faiss: Any) -> None:
     make_faiss(embedding_dim=DIMENSION, similarity="l2").write_documents([document(number) for number in range(3)])
     store = make_faiss(embedding_dim=DIMENSION, similarity="l2")

@@ -24,6 +24,7 @@ from haystack_deformer.document_stores.repairs.removal import Removal, removal
 from haystack_deformer.document_stores.repairs.saved_vectors import SavedVectors
 from haystack_deformer.document_stores.repairs.sessions import undone_on_error
 from haystack_deformer.document_stores.repairs.tables import unindexed, with_ids
+from haystack_deformer.document_stores.repairs.untrue_warning import vectors_in_step
 from haystack_deformer.document_stores.repairs.vector_numbers import (
     contents_of,
     forget_replaced,
@@ -84,7 +85,7 @@ class SteadyVectors(FaissIndexes, SavedVectors, FilteredSearch, NarrowReads, Nar
                     if document.id in before:
                         document.meta["vector_id"] = str(before[document.id])
             try:
-                with undone_on_error(self.session):
+                with undone_on_error(self.session), vectors_in_step():
                     # apart: the parent drops all vectors of a call in which one document has none
                     for embedded in (True, False):
                         part = [document for document in written if (document.embedding is not None) == embedded]
