@@ -56,8 +56,10 @@ def with_reference(document: Document, reference: str | None, left_out: Collecti
     :param reference: of its states; None where there are none, whatever an earlier store left in the meta.
     :param left_out: other fields that a store left in the meta.
     """
-    left_out = {REPRESENTATION_META_KEY, *left_out}
-    meta = {name: value for name, value in (document.meta or {}).items() if name not in left_out}
+    # in one step: a store in memory hands out its own documents, and another thread may write references meanwhile
+    meta = dict(document.meta or {})
+    for name in (REPRESENTATION_META_KEY, *left_out):
+        meta.pop(name, None)
     if reference is not None:
         meta[REPRESENTATION_META_KEY] = reference
     changed = copy.copy(document)

@@ -9,6 +9,8 @@ from typing import Any
 
 from haystack.schema import Document
 
+from haystack_deformer.document_stores.reference import REPRESENTATION_META_KEY, with_reference
+
 TEXTS = [f"paris is in france {number}" for number in range(6)]
 
 
@@ -89,3 +91,18 @@ def test_the_model_is_loaded_once(store: Any) -> None:
     seen: list[Any] = []
     together(*[lambda: seen.append(store.representations)] * 4)
     assert len(set(map(id, seen))) == 1
+
+
+def test_meta_that_gets_a_reference_while_it_is_copied() -> None:
+    class Growing(dict):  # type: ignore[type-arg]
+        """Another thread has its turn between two fields."""
+
+        def items(self) -> Any:
+            for item in super().items():
+                yield item
+                self[REPRESENTATION_META_KEY] = "0" * 32
+
+    document = Document(content=TEXTS[0])
+    document.meta = Growing(name="x", vector_id="1")
+    assert with_reference(document, None, ["vector_id", "more"]).meta == {"name": "x"}
+    assert set(document.meta) == {"name", "vector_id"}
