@@ -165,21 +165,19 @@ class DocumentAccess:
                     documents = self.store.get_documents_by_id(batch, index=name, **self.headers)
                 yield from [StoredDocument.of(document, name) for document in documents]
 
-    def referring(self, references: Collection[str]) -> list[StoredDocument]:
+    def referring(self, references: Collection[str]) -> Iterable[StoredDocument]:
         """
-        The documents of every index whose meta carries one of some references.
+        Go through the documents of every index whose meta carries one of some references; not all are held at once.
 
-        :param references: of states.
+        :param references: of states, any number.
         """
-        found = []
-        with references_shown():
-            for name in self.indexes():
-                for batch in batches(references, IDS_AT_ONCE):
+        for name in self.indexes():
+            for batch in batches(references, IDS_AT_ONCE):
+                with references_shown():
                     documents = self.store.get_all_documents(
                         index=name, filters={REPRESENTATION_META_KEY: batch}, return_embedding=False, **self.headers
                     )
-                    found += [StoredDocument.of(document, name) for document in documents]
-        return found
+                yield from [StoredDocument.of(document, name) for document in documents]
 
     def set_references(self, index: str, references: Mapping[str, str]) -> None:
         """

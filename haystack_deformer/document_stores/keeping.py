@@ -142,16 +142,16 @@ class StateKeeper:
 
     def _remove_unneeded(self, ids: Mapping[bytes, set[str]]) -> None:
         """Of some states, with the ids of documents that had their text, remove those that no document has."""
-        for keys in batches(ids, IDS_AT_ONCE):
-            key_of = self._representations().key
-            # by id as well: Haystack's own SQL stores, over the same tables, remove references of other indexes
-            found = chain(
-                self._access.referring([key.hex() for key in keys]),
-                self._access.by_ids(set().union(*(ids[key] for key in keys))),
-            )
-            kept = {key_of(document.text) for document in found if document.text is not None}
-            with _left_where_they_cannot_go():
-                self._representations().delete([key for key in keys if key not in kept])
+        if not ids:
+            return
+        # asked of all at once: a store in memory goes through its documents for it
+        references = [key.hex() for key in ids]
+        # by id as well: Haystack's own SQL stores, over the same tables, remove references of other indexes
+        found = chain(self._access.referring(references), self._access.by_ids(set().union(*ids.values())))
+        kept = {self._representations().key(document.text) for document in found if document.text is not None}
+        with _left_where_they_cannot_go():
+            for keys in batches((key for key in ids if key not in kept), IDS_AT_ONCE):
+                self._representations().delete(keys)
 
     def _alone(self, index: str) -> bool:
         """Whether no other index holds documents, as far as that can be told for sure."""

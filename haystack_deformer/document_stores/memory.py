@@ -121,14 +121,14 @@ class DeFormerInMemoryDocumentStore(DeFormerDocumentStoreMixin, GuardedMemory, I
 
     def _check_fit(self, documents: Sequence[Document], index: str) -> None:
         super()._check_fit(documents, index)
+        if all(document.embedding is None for document in documents):
+            return
         # the parent takes any length, whatever its embedding_dim, and no search of the index works with two
         written = {document.id for document in documents}
         with self.guard:
             staying = (document for document in self.indexes.get(index, {}).values() if document.id not in written)
             stays = next((document for document in staying if getattr(document, "embedding", None) is not None), None)
         embedded = [document for document in (stays, *documents) if document and document.embedding is not None]
-        if not embedded:
-            return
         first, length = embedded[0], len(embedded[0].embedding)
         remedy = f"that of {first.id!r} has {length} numbers: give all one length, or another index."
         for document in embedded:

@@ -59,13 +59,11 @@ class SearchEngineDocumentAccess(DocumentAccess):
             for batch in batches(ids, IDS_AT_ONCE):
                 yield from self._hits(name, {"ids": {"values": batch}})
 
-    def referring(self, references: Collection[str]) -> list[StoredDocument]:
+    def referring(self, references: Collection[str]) -> Iterator[StoredDocument]:
         """The documents whose meta carries one of some references: see :meth:`DocumentAccess.referring`."""
-        found: list[StoredDocument] = []
         for name in filter(self._ready, self.indexes()):
             for batch in batches(references, IDS_AT_ONCE):
-                found += self._hits(name, {"bool": {"filter": {"terms": {REPRESENTATION_META_KEY: batch}}}})
-        return found
+                yield from self._hits(name, {"bool": {"filter": {"terms": {REPRESENTATION_META_KEY: batch}}}})
 
     def set_references(self, index: str, references: Mapping[str, str]) -> None:
         """Write references into the meta, many at once: see :meth:`DocumentAccess.set_references`."""

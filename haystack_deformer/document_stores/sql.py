@@ -95,13 +95,11 @@ class SQLDocumentAccess(DocumentAccess):
             query = self._query().filter(DocumentORM.id.in_(batch))
             yield from [_stored(row) for row in (query if index is None else matching(query, index, None))]
 
-    def referring(self, references: Collection[str]) -> list[StoredDocument]:
+    def referring(self, references: Collection[str]) -> Iterator[StoredDocument]:
         """The documents whose meta carries one of some references: see :meth:`DocumentAccess.referring`."""
-        found = []
         for batch in batches(references, IDS_AT_ONCE):
             # no outer join, which databases begin with the documents
-            found += [_stored(row) for row in self._query(outer=False).filter(_Reference.value.in_(batch))]
-        return found
+            yield from [_stored(row) for row in self._query(outer=False).filter(_Reference.value.in_(batch))]
 
     def set_references(self, index: str, references: Mapping[str, str]) -> None:
         """Write references into the meta, in one transaction: see :meth:`DocumentAccess.set_references`."""

@@ -118,6 +118,23 @@ def test_keywords_without_bm25_are_refused_before_there_is_a_document(make_memor
             query()
 
 
+def test_documents_without_vectors_are_written_without_a_look_at_all_others(make_memory: Any) -> None:
+    looked_at: list[Document] = []
+
+    class Watched(dict):  # type: ignore[type-arg]
+        def values(self) -> Any:
+            for held in super().values():
+                looked_at.append(held)
+                yield held
+
+    store = make_memory()
+    store.indexes["document"] = Watched({str(n): document(n, embedded=False) for n in range(50)})
+    store.write_documents([Document(content=PARIS, id="new")])
+    # one tells what the index is of
+    assert len(looked_at) <= 1
+    assert store.get_document_count() == 51
+
+
 def test_labels_and_documents_stay_apart(make_memory: Any) -> None:
     store = make_memory(use_bm25=True)
     document = Document(content=PARIS)

@@ -10,7 +10,7 @@ import pytest
 from haystack.document_stores import InMemoryDocumentStore
 from haystack.schema import Document
 
-from haystack_deformer.document_stores import sql
+from haystack_deformer.document_stores import keeping, sql
 from haystack_deformer.document_stores.repairs.vectors import SteadyVectors
 from haystack_deformer.document_stores.stored_document import StoredDocument, text_of
 from haystack_deformer.representations import StoreFullError, StoreReadOnlyError
@@ -125,6 +125,16 @@ def test_a_small_delete_reads_little(filled: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(filled.representations, "key", lambda text: hashed.append(text) or key(text))
     filled.delete_documents(ids=["1"])
     assert set(hashed) == {PARIS}
+
+
+def test_who_refers_to_states_is_asked_once(filled: Any, stored: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(keeping, "IDS_AT_ONCE", 1)
+    asked: list[int] = []
+    referring = filled._access.referring
+    monkeypatch.setattr(filled._access, "referring", lambda keys: asked.append(len(keys)) or referring(keys))
+    filled.delete_documents(ids=["1", "2", "3", "4"])
+    assert asked == [3]
+    assert stored(filled, *ALL) == [ROME]
 
 
 def test_deleting_by_filter_reads_each_text_once(make_faiss: Any, monkeypatch: Any) -> None:

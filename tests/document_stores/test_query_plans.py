@@ -67,7 +67,7 @@ def test_rows_are_found_without_going_through_all(misleading: Any) -> None:
         lambda: list(store._access.by_ids(["1", "2", "3"])),
         lambda: list(store._access.by_ids(["1", "2", "3"], "document")),
         lambda: list(store._access.documents("document", batch_size=2)),
-        lambda: store._access.referring([key.hex() for key in keys]),
+        lambda: list(store._access.referring([key.hex() for key in keys])),
         lambda: store._access.set_references("document", {"1": "0" * 32, "2": "1" * 32}),
         lambda: vector_numbers(store.session, "document", ["1", "2", "3"]),
         lambda: contents_of(store.session, "document", ["1", "2", "3"]),
