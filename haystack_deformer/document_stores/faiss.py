@@ -38,6 +38,8 @@ class DeFormerFAISSDocumentStore(DeFormerDocumentStoreMixin, SteadyVectors, FAIS
     pipeline = ExtractiveQAPipeline(reader, retriever)
     ```
 
+    As in FAISSDocumentStore, filters compare a list in the meta as a whole, and the meta of labels is not kept.
+
     :param sql_url: database of the texts and the meta.
     :param vector_dim: deprecated: use `embedding_dim`.
     :param embedding_dim: length of the vectors.

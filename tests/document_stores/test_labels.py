@@ -25,6 +25,12 @@ def label(identifier: str) -> Label:
     )
 
 
+def gold(identifier: str) -> Label:
+    made = label(identifier)
+    made.origin = "gold-label"
+    return made
+
+
 def finishes(task: Callable[[], Any]) -> bool:
     thread = threading.Thread(target=task, daemon=True)
     thread.start()
@@ -109,6 +115,35 @@ def test_deleted_by_filters_in_sql(make_faiss: Any) -> None:
     assert store.get_label_count() == 2
     store.delete_labels(filters={"query": ["which"], "id": ["a"]})
     assert (store.get_label_count(), store.get_label_count(index="other")) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("filters", "left"),
+    [
+        ({"origin": ["user-feedback"]}, "a"),
+        ({"origin": "gold-label"}, "bc"),
+        ({"origin": "gold-label", "id": ["a", "b"]}, "b"),
+        ({"query": "who"}, ""),
+        ({}, "abc"),
+    ],
+)
+def test_are_read_and_deleted_by_filters(store: Any, filters: Any, left: str) -> None:
+    for index in ("label", "other"):
+        store.write_labels([label("a"), gold("b"), gold("c")], index=index)
+    assert [found.id for found in store.get_all_labels(filters=filters)] == list(left)
+    store.delete_labels(filters=filters)
+    assert {found.id for found in store.get_all_labels()} == set("abc") - set(left)
+    assert store.get_label_count(index="other") == 3
+
+
+def test_filters_that_are_of_no_column_in_sql(make_faiss: Any) -> None:
+    store = make_faiss()
+    store.write_labels([label("a")])
+    for filters in ({"name": "x"}, {"id": {"$in": ["a"]}}):
+        for act in (store.get_all_labels, store.delete_labels):
+            with pytest.raises(ValueError, match=r"values or lists of values of id, .* not by (name='x'|id={'\$in)"):
+                act(filters=filters)
+    assert store.get_label_count() == 1
 
 
 def test_labels_are_deleted_with_their_index(make_memory: Any) -> None:
