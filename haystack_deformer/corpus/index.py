@@ -100,7 +100,6 @@ class CorpusIndex:
         # the stamp before the vectors: where they are written between, they are taken over once more
         stamp = self._stamp()
         vectors = self._load_vectors()
-        self._no_vectors = vectors is None
         self._loaded = None if vectors is None else stamp
         return vectors
 
@@ -133,7 +132,7 @@ class CorpusIndex:
         gone = sorted(there - wanted.keys())
         new = [document for name, document in wanted.items() if name not in there]
         interrupted = self._unfinished.exists()
-        whole = self._no_vectors or interrupted
+        whole = self._loaded is None or interrupted
         changed = bool(whole or new or gone)
         if changed:
             self._unfinished.touch()
@@ -152,7 +151,7 @@ class CorpusIndex:
             written = self._vectors.with_suffix(".new")
             faiss.write_index(self.document_store.faiss_indexes[self.document_store.index], str(written))
             written.replace(self._vectors)
-            self._no_vectors, self._loaded = False, self._stamp()
+            self._loaded = self._stamp()
         if interrupted:
             # states are written before their documents, and those of a run that was killed may have none
             self.document_store.prune_representations()
@@ -175,7 +174,7 @@ class CorpusIndex:
             msg = f"The question has half a character in it, such as of a shell that is not in UTF-8: {question!r}."
             raise ValueError(msg)
         self._follow()
-        if self._unfinished.exists() or self._no_vectors:
+        if self._unfinished.exists() or self._loaded is None:
             msg = (
                 f"The index in {str(self.folder)!r} is not finished: index the texts again, it goes on where it was; "
                 "or wait, where another process does so now."

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from haystack.document_stores import BaseDocumentStore, FAISSDocumentStore
+    from haystack.document_stores import BaseDocumentStore, FAISSDocumentStore, InMemoryDocumentStore
 
     AnyStore: TypeAlias = BaseDocumentStore
     FAISSStore: TypeAlias = FAISSDocumentStore
+    MemoryStore: TypeAlias = InMemoryDocumentStore
 else:
     # Haystack wraps the __init__ of all its classes: were a mixin one of them, super().__init__ would end at it
-    AnyStore = FAISSStore = object
+    AnyStore = FAISSStore = MemoryStore = object

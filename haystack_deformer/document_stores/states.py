@@ -32,11 +32,6 @@ class StoreStates:
         self._loading = threading.RLock()
 
     @property
-    def loaded(self) -> bool:
-        """Whether the model is loaded already."""
-        return self._encoder is not None
-
-    @property
     def encoder(self) -> PassageEncoder:
         """The model that makes the states."""
         with self._loading:

@@ -161,7 +161,7 @@ def test_deleting_what_has_no_text_by_filter_loads_no_model(store: Any) -> None:
     store.write_documents([table])
     store.delete_documents(filters={"name": ["x"]})
     assert store.get_document_count() == 0
-    assert not store._states.loaded
+    assert store._states._encoder is None
 
 
 def test_prune_keeps_what_documents_have(filled: Any, stored: Any) -> None:
@@ -184,7 +184,7 @@ def test_deleting_from_nothing_loads_no_model(store: Any) -> None:
     store.delete_documents()
     store.delete_documents(ids=["1"])
     store.delete_index("other")
-    assert not store._states.loaded
+    assert store._states._encoder is None
 
 
 def test_one_id_is_no_list(filled: Any) -> None:

@@ -131,7 +131,7 @@ def test_what_is_no_text_passes_through(store: Any, computed: list[str]) -> None
 def test_tables_alone_load_no_model(store: Any) -> None:
     store.write_documents([Document(content=pd.DataFrame({"a": [1]}), content_type="table", id="1")])
     store.delete_documents(ids=["1"])
-    assert not store._states.loaded
+    assert store._states._encoder is None
 
 
 @pytest.mark.parametrize(

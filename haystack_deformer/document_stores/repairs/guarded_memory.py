@@ -10,6 +10,7 @@ from typing import Any
 from haystack.document_stores.filter_utils import LogicalFilterClause
 from haystack.schema import Document, Label
 
+from haystack_deformer.document_stores.parents import MemoryStore
 from haystack_deformer.document_stores.repairs.filters import check_filters
 from haystack_deformer.document_stores.repairs.guarding import Guarded, guards
 
@@ -28,38 +29,34 @@ from haystack_deformer.document_stores.repairs.guarding import Guarded, guards
     "get_all_documents_generator",
     "delete_index",
 )
-class GuardedMemory(Guarded):
+class GuardedMemory(Guarded, MemoryStore):
     """Dictionaries that one thread reads at a time while another changes them; BM25 with filters, and without texts."""
 
     def write_documents(self, documents: Any, index: str | None = None, *args: Any, **kwargs: Any) -> None:
         """As the parent does, which puts them among labels as well, and then can give neither."""
-        store: Any = super()
         with self.guard:
             self.check_kind(index, Document)
-            store.write_documents(documents, index, *args, **kwargs)
+            super().write_documents(documents, index, *args, **kwargs)
 
     def write_labels(self, labels: Any, index: str | None = None, *args: Any, **kwargs: Any) -> None:
         """As the parent does, which puts them among documents as well, and then can give neither."""
-        store: Any = super()
         with self.label_guard:
             self.check_kind(index, Label)
-            store.write_labels(labels, index, *args, **kwargs)
+            super().write_labels(labels, index, *args, **kwargs)
 
     def delete_documents(self, index: str | None = None, *args: Any, **kwargs: Any) -> None:
         """As the parent does; of an index of labels those, of which it would find none by ids and filters."""
-        store: Any = super()
         with self.guard:
             if not self._is_of_others(index, Document):
-                store.delete_documents(index, *args, **kwargs)
+                super().delete_documents(index, *args, **kwargs)
                 return
         self.delete_labels(index, *args, **kwargs)
 
     def delete_labels(self, index: str | None = None, *args: Any, **kwargs: Any) -> None:
         """As the parent does, which deletes documents as well, and would leave their states."""
-        store: Any = super()
         with self.label_guard:
             self.check_kind(index, Label)
-            store.delete_labels(index, *args, **kwargs)
+            super().delete_labels(index, *args, **kwargs)
 
     def check_kind(self, index: str | None, kind: type) -> None:
         """
@@ -75,33 +72,30 @@ class GuardedMemory(Guarded):
             raise ValueError(msg)
 
     def _is_of_others(self, index: str | None, kind: type) -> bool:
-        store: Any = self
-        held = next(iter(store.indexes.get(index, {}).values()), None)
-        others = store.label_index if kind is Document else store.index
+        held = next(iter(self.indexes.get(index, {}).values()), None)
+        others = self.label_index if kind is Document else self.index
         return index == others or not isinstance(held, (kind, type(None)))
 
     def query(self, *args: Any, **kwargs: Any) -> list[Any]:
         """As the parent does, which passes over filters, and raises where there was never a text, or none is left."""
-        store: Any = super()
-        arguments = signature(store.query).bind(*args, **kwargs).arguments
+        arguments = signature(super().query).bind(*args, **kwargs).arguments
         filters = arguments.pop("filters", None)
         check_filters(filters)
         with self.guard:
             if self._finds_nothing(arguments.get("index")):
                 return []
             if not filters:
-                return store.query(**arguments)
+                return super().query(**arguments)
             # of all, since how many of the best do not fit nobody knows
-            top_k = arguments.pop("top_k", signature(store.query).parameters["top_k"].default)
-            found = store.query(**arguments, top_k=None)
+            top_k = arguments.pop("top_k", signature(super().query).parameters["top_k"].default)
+            found = super().query(**arguments, top_k=None)
         fits = LogicalFilterClause.parse(filters).evaluate
         with _comparable(filters):
             return [document for document in found if fits(document.meta)][:top_k]
 
     def query_batch(self, *args: Any, **kwargs: Any) -> list[list[Any]]:
         """As the parent does, which passes over filters; one for all questions, or a list with one for each."""
-        store: Any = super()
-        arguments = signature(store.query_batch).bind(*args, **kwargs).arguments
+        arguments = signature(super().query_batch).bind(*args, **kwargs).arguments
         queries, filters = arguments.pop("queries"), arguments.pop("filters", None)
         each = filters if isinstance(filters, list) else [filters] * len(queries)
         if len(each) != len(queries):
@@ -112,32 +106,28 @@ class GuardedMemory(Guarded):
 
     def _query(self, *args: Any, **kwargs: Any) -> list[Any]:
         """As the parent does, which takes the vectors away before it looks for documents that have none."""
-        store: Any = super()
-        arguments = signature(store._query).bind(*args, **kwargs).arguments  # noqa: SLF001
+        arguments = signature(super()._query).bind(*args, **kwargs).arguments
         if arguments.get("only_documents_without_embedding"):
             arguments["return_embedding"] = True
         with _comparable(arguments.get("filters")):
-            return store._query(**arguments)  # noqa: SLF001
+            return super()._query(**arguments)
 
     def update_bm25(self, index: str | None = None) -> None:
         """As the parent does, which divides by the number of different words."""
-        store: Any = super()
         with self.guard:
             if self._has_words(index):
-                store.update_bm25(index=index)
+                super().update_bm25(index=index)
 
     def _finds_nothing(self, index: str | None) -> bool:
-        store: Any = self
         # a store without BM25 is the parent's to refuse
-        return store.use_bm25 and not self._has_words(index)
+        return self.use_bm25 and not self._has_words(index)
 
     def _has_words(self, index: str | None) -> bool:
         """Whether a text has a word that BM25 counts, or there is a table."""
-        store: Any = self
-        words = store.bm25_tokenization_regex
+        words = self.bm25_tokenization_regex
         return any(
             document.content_type == "table" or (document.content_type == "text" and words(document.content.lower()))
-            for document in store.indexes.get(index or store.index, {}).values()
+            for document in self.indexes.get(index or self.index, {}).values()
             if isinstance(document, Document)
         )
 
