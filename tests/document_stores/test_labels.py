@@ -151,8 +151,9 @@ def test_labels_are_deleted_with_their_index(make_memory: Any) -> None:
     store = make_memory(use_bm25=True)
     store.write_documents([Document(content="paris")])
     for index in ("label", "feedback"):
-        store.write_labels([label("a"), label("b")], index=index)
+        store.write_labels([label("a"), label("b"), gold("c")], index=index)
         store.delete_documents(index=index, ids=["a"])
+        store.delete_documents(index=index, filters={"origin": "gold-label"})
         assert [left.id for left in store.get_all_labels(index=index)] == ["b"]
         store.delete_documents(index=index)
         assert store.get_label_count(index=index) == 0
