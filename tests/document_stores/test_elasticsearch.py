@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from haystack import Pipeline
+from haystack.document_stores import ElasticsearchDocumentStore
 from haystack.nodes import BM25Retriever
 from haystack.pipelines import ExtractiveQAPipeline
 from haystack.schema import Document
@@ -59,6 +60,14 @@ def test_another_process_finds_documents_and_states(make: Any, caplog: pytest.Lo
     assert store.update_representations() == 0
     store.delete_documents()
     assert store.describe_representations()["count"] == store.get_document_count() == 0
+
+
+def test_documents_that_haystacks_store_wrote(make: Any, port: int) -> None:
+    ElasticsearchDocumentStore(host="127.0.0.1", port=port).write_documents([Document(content=PARIS)])
+    store = make()
+    assert store.update_representations() == 1
+    assert store.describe_representations()["count"] == 1
+    assert [(document.content, document.meta) for document in store.get_all_documents()] == [(PARIS, {})]
 
 
 def test_yaml(make: Any, port: int, tiny_deformer: Path, tmp_path: Path) -> None:
