@@ -159,7 +159,8 @@ def figures(bert: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
         top_k=3,
         rounds=2,
         parts=PARTS,
-        only="TransformersReader,DeFormerReader, ONNX int8",
+        # each takes two processes of the part memory
+        only="TransformersReader,ONNX int8",
         # the smallest holds fewer than there are passages
         sizes=(50, 200),
     )

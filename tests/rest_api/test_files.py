@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import HTTPException
+from fastapi import HTTPException, UploadFile
 from fastapi.testclient import TestClient
 from haystack.document_stores import SQLDocumentStore
 from haystack.nodes import TextConverter
@@ -162,11 +162,12 @@ def test_many_parts(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("start", ["", "a", "aa"])
-def test_characters_across_blocks(client: TestClient, start: str) -> None:
+def test_characters_across_blocks(tmp_path: Path, start: str) -> None:
     """Text is looked at a MiB at a time, and three bytes are no divisor of one."""
-    text = start + "漢" * 500_000
-    assert upload(client, ("long.txt", text.encode())).status_code == 200
-    assert contents(client) == {"long.txt": text}
+    content = (start + "漢" * 500_000).encode()
+    files = [UploadFile(io.BytesIO(content), filename="long.txt")]
+    with saved(files, tmp_path, {".txt"}, len(content), keep=False) as written:
+        assert [(path.read_bytes(), name) for path, name in written.items()] == [(content, "long.txt")]
 
 
 def test_a_file_in_which_the_converter_finds_no_text(client: TestClient) -> None:
