@@ -146,19 +146,19 @@ def measure_threads(
     """
     found: dict[str, dict[str, float]] = {name: {} for name in readers}
     for clients in threads:
-        each = ceil(calls / (_TURNS * clients))
-
-        def ask_all(reader: Any, turn: int, clients: int = clients, each: int = each) -> None:
-            def ask(number: int) -> None:
-                reader.predict(workload.questions[number % len(workload.questions)], _passages(workload, number, top_k))
-
-            with ThreadPoolExecutor(clients) as pool:
-                list(pool.map(ask, range(turn * clients * each, (turn + 1) * clients * each)))
-
+        questions = clients * ceil(calls / (_TURNS * clients))
+        asking = {
+            name: partial(_ask_at_once, reader, workload, top_k, clients, questions) for name, reader in readers.items()
+        }
         # the turn that is not counted loads what is loaded at the first use
-        times = take_turns(
-            {name: partial(ask_all, reader) for name, reader in readers.items()}, _TURNS, progress_bar=progress_bar
-        )
-        for name, own in times.items():
-            found[name][str(clients)] = round(clients * each / own.median, 2)
+        for name, times in take_turns(asking, _TURNS, progress_bar=progress_bar).items():
+            found[name][str(clients)] = round(questions / times.median, 2)
     return found
+
+
+def _ask_at_once(reader: Any, workload: Workload, top_k: int, clients: int, questions: int, turn: int) -> None:
+    def ask(number: int) -> None:
+        reader.predict(workload.questions[number % len(workload.questions)], _passages(workload, number, top_k))
+
+    with ThreadPoolExecutor(clients) as pool:
+        list(pool.map(ask, range(turn * questions, (turn + 1) * questions)))
