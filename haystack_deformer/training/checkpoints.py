@@ -59,7 +59,7 @@ def _is_whole(checkpoint: Path, begun: dict[str, Any]) -> bool:
         for name in weights:
             with safe_open(checkpoint / name, "pt"):
                 pass
-    except (OSError, ValueError, SafetensorError):
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError):
         return False
     processes = begun.get(PROCESSES, count_processes())
     # as transformers names them; without its own a process would go on with another dropout

@@ -49,6 +49,13 @@ def cut_off(file: Path, kept: float | None) -> None:
         file.write_bytes(data[: int(kept * len(data))])
 
 
+@pytest.mark.parametrize("state", ["{}", "[]", '{"global_step": 9}'])
+def test_one_whose_state_says_too_little_is_passed_over(tmp_path: Path, state: str) -> None:
+    save_settings(TrainingConfig("m", ("a.json",), 2, weight_averaging_ratio=1 / 3), tmp_path)
+    (write_checkpoint(tmp_path / "checkpoint-9") / "trainer_state.json").write_text(state)
+    assert last_checkpoint(tmp_path) is None
+
+
 @pytest.mark.parametrize("kept", [None, 0, 0.5], ids=["missing", "empty", "half"])
 def test_one_whose_mean_is_cut_off_is_passed_over(tmp_path: Path, kept: float | None) -> None:
     """The mean is of the last 4 of 12 steps: before there is none."""
